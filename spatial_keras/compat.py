@@ -1,0 +1,91 @@
+"""Every difference between Keras 2.15 and Keras 3 that the library meets, each with its reason.
+
+Also the one door to TensorFlow Addons, which only the Keras 2.15 stack has.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+# tf.keras has no version of its own in TensorFlow 2.15.
+IS_KERAS_3 = getattr(tf.keras, "__version__", "2").startswith("3")
+
+
+def scale_loss(optimizer: tf.keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor:
+    """Multiplies the loss by the optimizer's loss scale, if mixed precision gave it one.
+
+    Every optimizer of Keras 3 has `scale_loss`; in Keras 2.15 only a LossScaleOptimizer scales.
+    """
+    if IS_KERAS_3:
+        return optimizer.scale_loss(loss)
+    if hasattr(optimizer, "get_scaled_loss"):
+        return optimizer.get_scaled_loss(loss)
+    return loss
+
+
+def apply_gradients(
+    optimizer: tf.keras.optimizers.Optimizer,
+    gradients: Sequence[tf.Tensor],
+    variables: Sequence[tf.Variable],
+) -> None:
+    """Applies gradients of a loss scaled by `scale_loss`.
+
+    Keras 3 unscales in `apply_gradients`; Keras 2.15 leaves it to the caller.
+    """
+    if not IS_KERAS_3 and hasattr(optimizer, "get_unscaled_gradients"):
+        gradients = optimizer.get_unscaled_gradients(gradients)
+    optimizer.apply_gradients(zip(gradients, variables))
+
+
+def build_optimizer(
+    optimizer: tf.keras.optimizers.Optimizer, variables: Sequence[tf.Variable]
+) -> None:
+    """Creates the optimizer's variables before the first step, for a checkpoint to restore.
+
+    Addons' optimizers are of Keras 2.15's legacy family, which has no `build`.
+    """
+    if hasattr(optimizer, "build"):
+        optimizer.build(variables)
+    else:
+        optimizer._create_all_weights(variables)
+
+
+def step(optimizer: tf.keras.optimizers.Optimizer) -> int:
+    """Returns the number of steps taken.
+
+    `int(optimizer.iterations)` fails in Keras 2.15 when the variable is distributed.
+    """
+    return int(tf.keras.backend.get_value(optimizer.iterations))
+
+
+def addons(user: str) -> types.ModuleType:
+    """Returns tensorflow_addons.
+
+    Args:
+      user: what needs it, for the message.
+
+    Raises:
+      ValueError: this stack has no Addons.
+    """
+    try:
+        # With Keras 3, an installed Addons fails on import rather than being absent.
+        import tensorflow_addons
+    except ImportError as error:
+        raise ValueError(
+            f"{user} needs TensorFlow Addons, which TensorFlow {tf.__version__} does not have; "
+            "it runs with TensorFlow 2.15 on Python 3.9 to 3.11."
+        ) from error
+    return tensorflow_addons
+
+
+def learning_rate(optimizer: Any) -> float:
+    """Returns the present learning rate; `lr` and `learning_rate` hold a schedule or a value."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    rate = optimizer.learning_rate
+    if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
+        rate = rate(optimizer.iterations)
+    return float(tf.keras.backend.get_value(rate))

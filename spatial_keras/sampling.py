@@ -1,0 +1,99 @@
+"""Bilinear sampling of images: the TensorFlow op, and a differentiable gather that XLA compiles.
+
+Pixel (row y, column x) sits at the point (x, y); everything outside the image is 0, so values
+fade to 0 within one pixel of the border. Both samplers agree to rounding.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def sample_with_op(images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Samples with ImageProjectiveTransformV3, which has no gradient in `rows` and no XLA kernel.
+
+    Args:
+      images: [batch, height, width, channels], a floating type.
+      rows: float32 [batch, draws, 8], output point -> input point
+        (`transformations.projective_rows`).
+      size: (height, width) of the output, in pixels.
+
+    Returns:
+      [batch, draws, *size, channels], in the images' dtype.
+    """
+    batch, draws = tf.shape(rows)[0], rows.shape[1]
+    warped = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.repeat(images, draws, axis=0),
+        transforms=tf.reshape(rows, [-1, 8]),
+        output_shape=size,
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+    return tf.reshape(warped, [batch, draws, *size, images.shape[-1]])
+
+
+def sample_with_gather(images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Samples along `rows` in plain TensorFlow; arguments and result as `sample_with_op`."""
+    y, x = tf.meshgrid(
+        tf.range(size[0], dtype=rows.dtype), tf.range(size[1], dtype=rows.dtype), indexing="ij"
+    )
+    a0, a1, a2, b0, b1, b2, _, _ = tf.unstack(rows[..., None, None, :], axis=-1)
+    return bilinear(images, a0 * x + a1 * y + a2, b0 * x + b1 * y + b2)
+
+
+def bilinear(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Reads images at any points; differentiable in the images and the points.
+
+    On whole pixels the derivative with respect to a point is the one-sided one, towards +x, +y.
+
+    Args:
+      images: [batch, height, width, channels], a floating type.
+      x: columns of the points, [batch, ...], in the images' dtype.
+      y: rows of the points, like `x`.
+
+    Returns:
+      Values, [batch, ..., channels].
+    """
+    height, width, channels = images.shape[1:]
+    # A frame of zeros: a point outside of it reads as one on it.
+    x = tf.clip_by_value(x, -1.0, float(width))
+    y = tf.clip_by_value(y, -1.0, float(height))
+    column = tf.minimum(tf.floor(x), width - 1.0)
+    row = tf.minimum(tf.floor(y), height - 1.0)
+    index = tf.cast((row + 1.0) * (width + 1.0) + (column + 1.0), tf.int32)
+
+    squares = tf.reshape(_squares(images), [-1, (height + 1) * (width + 1), 4 * channels + 2])
+    corners = tf.gather(squares, index, batch_dims=1)
+    position, upper_left, upper_right, lower_left, lower_right = tf.split(
+        corners, [2] + 4 * [channels], axis=-1
+    )
+    # Not x - column: XLA may compute x twice, with other roundings, and floor would disagree.
+    right, down = x[..., None] - position[..., :1], y[..., None] - position[..., 1:]
+    upper = upper_left * (1.0 - right) + upper_right * right
+    lower = lower_left * (1.0 - right) + lower_right * right
+    return upper * (1.0 - down) + lower * down
+
+
+def _squares(images: tf.Tensor) -> tf.Tensor:
+    """Lays the four pixels around every point side by side, so that one read fetches them.
+
+    The search warps the same image k times; this is done once for all of them.
+
+    Returns:
+      [batch, height + 1, width + 1, 2 + 4 channels]: the (column, row) of the upper left pixel,
+      then the upper left, upper right, lower left and lower right pixel; from column and row -1.
+    """
+    height, width = images.shape[1:3]
+    rows, columns = tf.meshgrid(
+        tf.range(-1, height, dtype=images.dtype),
+        tf.range(-1, width, dtype=images.dtype),
+        indexing="ij",
+    )
+    position = tf.stack([columns, rows], axis=-1)
+    position = tf.repeat(position[None], tf.shape(images)[0], axis=0)
+    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    upper, lower = padded[:, :-1], padded[:, 1:]
+    return tf.concat(
+        [position, upper[:, :, :-1], upper[:, :, 1:], lower[:, :, :-1], lower[:, :, 1:]], axis=-1
+    )

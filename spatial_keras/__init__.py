@@ -4,7 +4,7 @@ An implementation of Yang, Wang, Heinze-Deml, "Invariance-inducing regularizatio
 transformations suffices to boost accuracy and spatial robustness", NeurIPS 2019.
 """
 
-from spatial_keras import defenses, models
+from spatial_keras import data, defenses, evaluation, models
 from spatial_keras.losses import KLInvariance, LogitInvariance, Objective
 from spatial_keras.robust_model import RobustModel
 from spatial_keras.search import Search, WorstOfK
@@ -20,7 +20,9 @@ __all__ = [
     "SpatialWarp",
     "TransformationSet",
     "WorstOfK",
+    "data",
     "defenses",
+    "evaluation",
     "models",
 ]
 __version__ = "0.1.0"

@@ -13,6 +13,8 @@ import tensorflow as tf
 
 # tf.keras has no version of its own in TensorFlow 2.15.
 IS_KERAS_3 = getattr(tf.keras, "__version__", "2").startswith("3")
+# Measured: scripts/benchmark.py xla.
+XLA_IS_FASTER_ON_CPU = IS_KERAS_3
 
 
 def scale_loss(optimizer: tf.keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor:
@@ -83,9 +85,19 @@ def addons(user: str) -> types.ModuleType:
 
 
 def learning_rate(optimizer: Any) -> float:
-    """Returns the present learning rate; `lr` and `learning_rate` hold a schedule or a value."""
+    """Returns the learning rate of the next step, whether it is a value or follows a schedule.
+
+    The attribute `learning_rate` of Keras 2.15 is that of the last step where there is a schedule.
+    """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    rate = optimizer.learning_rate
+    name = "_learning_rate" if hasattr(optimizer, "_learning_rate") else "learning_rate"
+    rate = getattr(optimizer, name)
     if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
         rate = rate(optimizer.iterations)
     return float(tf.keras.backend.get_value(rate))
+
+
+def optimizer_variables(optimizer: tf.keras.optimizers.Optimizer) -> list[tf.Variable]:
+    """Returns the optimizer's variables: a list in Keras 3, a method in some of Keras 2.15."""
+    variables = optimizer.variables
+    return list(variables() if callable(variables) else variables)

@@ -7,6 +7,7 @@ seed and the step alone, so a run that stopped goes on with the ones it has not 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import re
@@ -21,18 +22,15 @@ from spatial_keras import validation
 # TFDS sets of photographs, in which an image and its mirror image show the same class. No other
 # set is flipped: mirrored digits and letters are different ones, or none.
 _FLIPPABLE = frozenset(
-    "beans caltech101 caltech_birds2011 cars196 cassava cats_vs_dogs cifar10 cifar100 cifar10_1"
-    " cifar10_corrupted dtd eurosat fashion_mnist food101 horses_or_humans imagenet2012"
-    " imagenet2012_subset imagenet_lt imagenet_resized imagenet_v2 imagenette imagewang"
-    " oxford_flowers102 oxford_iiit_pet patch_camelyon places365_small rock_paper_scissors"
-    " stanford_dogs stl10 sun397 tf_flowers".split()
+    "beans caltech101 caltech_birds2011 cars196 cassava cifar10 cifar100 dtd fashion_mnist food101"
+    " horses_or_humans imagenet2012 imagenet2012_subset imagenet_lt imagenet_resized imagenette"
+    " imagewang oxford_flowers102 oxford_iiit_pet patch_camelyon places365_small"
+    " rock_paper_scissors stanford_dogs stl10 sun397".split()
 )
 
 # Places in the seed of an epoch or a step, far from the replica numbers that the model puts there.
 _ORDER, _FLIPS = 1 << 20, 1 << 21
 
-_DIGITS_SIZE = 32
-_DIGITS_TEST_SHARE = 5
 _PROBE_SECONDS = 5
 _READ_BATCH = 512
 
@@ -87,8 +85,7 @@ class Dataset:
           batch_size: images per batch, at most the number of training images.
           seed: from 0 to 2**31 - 1.
           first_step: the step of the first batch.
-          flip: whether to mirror half of the images, chosen at random; None mirrors them where
-            that keeps the label.
+          flip: whether to mirror a random half; None does so where that keeps the label.
 
         Returns:
           Pairs of images, uint8 [batch_size, height, width, channels], and labels, int32
@@ -97,16 +94,17 @@ class Dataset:
         Raises:
           ValueError: a number is outside its range.
         """
-        validation.check_integer("batch_size", batch_size, 1)
+        count = len(self.train_labels)
+        validation.check_integer(f"batch_size of data set '{self.name}'", batch_size, 1, count)
         validation.check_integer("seed", seed, 0, 2**31 - 1)
         validation.check_integer("first_step", first_step, 0)
+        steps_per_epoch = count // batch_size
         flip = self.flip_keeps_label if flip is None else flip
         images, labels = self._train_tensors
-        steps_per_epoch = self._steps_per_epoch(batch_size)
 
         def epoch_rows(epoch: tf.Tensor) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(
-                tf.range(len(labels)), _key(seed, epoch, _ORDER), alg="philox"
+                tf.range(count), _key(seed, epoch, _ORDER), alg="philox"
             )
             used = order[: steps_per_epoch * batch_size]
             return tf.data.Dataset.from_tensor_slices(tf.reshape(used, [-1, batch_size]))
@@ -121,23 +119,13 @@ class Dataset:
         rows = tf.data.Dataset.counter(first_epoch).flat_map(epoch_rows).skip(passed)
         steps = tf.data.Dataset.counter(first_step)
         batches = tf.data.Dataset.zip((steps, rows)).map(batch).prefetch(tf.data.AUTOTUNE)
-        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        return batches.apply(endless)
+        return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
     @functools.cached_property
     def _train_tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
         """One copy for all streams, in host memory, where tf.data gathers."""
         with tf.device("CPU"):
             return tf.constant(self.train_images), tf.constant(self.train_labels)
-
-    def _steps_per_epoch(self, batch_size: int) -> int:
-        count = len(self.train_labels)
-        if batch_size > count:
-            raise ValueError(
-                f"batch_size must be at most {count}, the number of training images of data set"
-                f" '{self.name}', got {batch_size}."
-            )
-        return count // batch_size
 
 
 def get(name: str, data_dir: str | None = None, image_size: int | None = None) -> Dataset:
@@ -159,7 +147,7 @@ def get(name: str, data_dir: str | None = None, image_size: int | None = None) -
     if image_size is not None:
         validation.check_integer("image_size", image_size, 1)
     if name == "digits":
-        return _digits(image_size or _DIGITS_SIZE)
+        return _digits(image_size or 32)
     return _from_tfds(name, data_dir, image_size)
 
 
@@ -172,37 +160,25 @@ def _flip_half(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     batch_size, _, width, _ = images.shape
     coins = tf.random.stateless_uniform([batch_size, 1], key, 0, 2, dtype=tf.int32, alg="philox")
     columns = tf.range(width)
-    return tf.gather(
-        images, tf.where(coins == 1, columns[::-1], columns), axis=2, batch_dims=1
-    )
+    return tf.gather(images, tf.where(coins == 1, columns[::-1], columns), axis=2, batch_dims=1)
 
 
 def _resize(images: tf.Tensor, size: int) -> tf.Tensor:
-    resized = tf.image.resize(images, [size, size], antialias=True)
-    return tf.cast(tf.round(resized), tf.uint8)
+    return tf.cast(tf.round(tf.image.resize(images, [size, size], antialias=True)), tf.uint8)
 
 
 def _digits(size: int) -> Dataset:
-    """The handwritten digits of scikit-learn: 8x8 grey levels 0 to 16, here 0 to 255.
-
-    Of the images sorted by class, every fifth one is for testing.
-    """
+    """The 8x8 digits of scikit-learn; of those sorted by class, every fifth is for testing."""
     from sklearn import datasets
 
     digits = datasets.load_digits()
     images = _resize(digits.images[..., np.newaxis] * (255 / 16), size).numpy()
     labels = digits.target.astype(np.int32)
     is_test = np.zeros(len(labels), bool)
-    is_test[np.argsort(labels, kind="stable")[::_DIGITS_TEST_SHARE]] = True
-    return Dataset(
-        name="digits",
-        train_images=images[~is_test],
-        train_labels=labels[~is_test],
-        test_images=images[is_test],
-        test_labels=labels[is_test],
-        class_names=tuple(str(digit) for digit in digits.target_names),
-        flip_keeps_label=False,
-    )
+    is_test[np.argsort(labels, kind="stable")[::5]] = True
+    train, test = ((images[rows], labels[rows]) for rows in (~is_test, is_test))
+    names = tuple(str(digit) for digit in digits.target_names)
+    return Dataset("digits", *train, *test, class_names=names, flip_keeps_label=False)
 
 
 def _from_tfds(name: str, data_dir: str | None, image_size: int | None) -> Dataset:
@@ -212,20 +188,15 @@ def _from_tfds(name: str, data_dir: str | None, image_size: int | None) -> Datas
     if not (builder.data_path.exists() and builder.is_prepared()):
         _fetch(name, builder, data_dir)
     try:
-        test_split = _test_split(name, builder)
-        train_images, train_labels = _read(builder, "train", image_size)
-        test_images, test_labels = _read(builder, test_split, image_size)
+        splits = "train", _test_split(name, builder)
+        train, test = (_read(builder, split, image_size) for split in splits)
     except tf.errors.OpError as error:
-        raise ValueError(f"data set '{name}' cannot be read: {_one_line(error)}") from error
-    return Dataset(
-        name=name,
-        train_images=train_images,
-        train_labels=train_labels,
-        test_images=test_images,
-        test_labels=test_labels,
-        class_names=tuple(builder.info.features["label"].names),
-        flip_keeps_label=builder.name in _FLIPPABLE,
-    )
+        raise ValueError(
+            f"data set '{name}' in {builder.data_dir} cannot be read: {_one_line(error)}"
+        ) from error
+    names = tuple(builder.info.features["label"].names)
+    flips = builder.name in _FLIPPABLE
+    return Dataset(name, *train, *test, class_names=names, flip_keeps_label=flips)
 
 
 def _builder(name: str, data_dir: str | None):
@@ -238,7 +209,7 @@ def _builder(name: str, data_dir: str | None):
             raise tfds.core.DatasetNotFoundError(name)
         return tfds.builder(name if parts[3] else f"{name}:*.*.*", data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
-        names = ["digits", *tfds.list_builders()]
+        names = ["digits", *sorted(_FLIPPABLE), *tfds.list_builders()]
         raise ValueError(validation.unknown_name("data set", name, names)) from None
     except Exception as error:
         raise ValueError(f"data set '{name}' cannot be read: {_one_line(error)}") from error
@@ -254,18 +225,16 @@ def _check_features(name: str, features, image_size: int | None) -> None:
         and isinstance(label, tfds.features.ClassLabel)
     ):
         raise ValueError(
-            f"data set '{name}' is not for image classification: it must have the features image"
-            f" (uint8) and label (a class), it has {', '.join(features)}."
+            f"data set '{name}' is not for image classification: it must have the features"
+            f" image (uint8) and label (a class), it has {', '.join(features)}."
         )
     if None in image.shape and image_size is None:
         raise ValueError(
-            f"the images of data set '{name}' differ in size: give the size to resize them to"
-            " (--image_size)."
+            f"the images of data set '{name}' differ in size: give one size (--image_size)."
         )
 
 
 def _fetch(name: str, builder, data_dir: str | None) -> None:
-    """Downloads and prepares the set, or says at once that it cannot."""
     try:
         _check_network(builder.url_infos or ())
         builder.download_and_prepare()
@@ -282,13 +251,11 @@ def _check_network(urls) -> None:
     """Raises OSError if no host of `urls` answers; TFDS itself retries that for minutes."""
     import requests
 
-    hosts = sorted({parse.urlsplit(url).netloc for url in urls if url.startswith("http")})
+    hosts = sorted({"://".join(parse.urlsplit(url)[:2]) for url in urls if url.startswith("http")})
     for host in hosts:
-        try:
-            requests.head(f"https://{host}", timeout=_PROBE_SECONDS)
+        with contextlib.suppress(requests.RequestException):
+            requests.head(host, timeout=_PROBE_SECONDS)
             return
-        except requests.RequestException:
-            continue
     if hosts:
         raise OSError(f"no answer from {', '.join(hosts)}")
 
@@ -296,9 +263,8 @@ def _check_network(urls) -> None:
 def _test_split(name: str, builder) -> str:
     """The split to test on; some sets keep the labels of their split `test` secret, as -1."""
     splits = builder.info.splits
-    for split in ("test", "validation"):
-        if not {"train", split} <= set(splits):
-            continue
+    found = [split for split in ("test", "validation") if split in splits and "train" in splits]
+    for split in found:
         if builder.as_dataset(split=f"{split}[:1]").get_single_element()["label"] >= 0:
             return split
     raise ValueError(
@@ -315,9 +281,10 @@ def _read(builder, split: str, image_size: int | None) -> tuple[np.ndarray, np.n
         image = example["image"]
         return image if image_size is None else _resize(image, image_size), example["label"]
 
-    examples = builder.as_dataset(
-        split=split, read_config=tfds.ReadConfig(try_autocache=False)
-    ).map(image_and_label, num_parallel_calls=tf.data.AUTOTUNE)
+    config = tfds.ReadConfig(try_autocache=False)
+    examples = builder.as_dataset(split=split, read_config=config).map(
+        image_and_label, num_parallel_calls=tf.data.AUTOTUNE
+    )
     count = builder.info.splits[split].num_examples
     images = np.empty([count, *examples.element_spec[0].shape], np.uint8)
     labels = np.empty([count], np.int32)
@@ -329,4 +296,6 @@ def _read(builder, split: str, image_size: int | None) -> tuple[np.ndarray, np.n
 
 
 def _one_line(error: Exception) -> str:
-    return textwrap.shorten(str(error), 200, placeholder=" ...")
+    """The message without line breaks and the names of TensorFlow's nodes and ops."""
+    text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error))
+    return textwrap.shorten(text, 200, placeholder=" ...")

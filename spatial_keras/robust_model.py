@@ -76,9 +76,7 @@ class RobustModel(tf.keras.Model):
         super().__init__(autocast=False, **kwargs)
         self.classifier = classifier
         self.search = search
-        self.cross_entropy = validation.check_name(
-            "cross_entropy", cross_entropy, CROSS_ENTROPY_ON
-        )
+        self.cross_entropy = validation.check_name("cross_entropy", cross_entropy, CROSS_ENTROPY_ON)
         self.objective = losses.get_objective(objective)
         self.cross_entropy_objective = cross_entropy_objective and losses.get_objective(
             cross_entropy_objective
@@ -263,7 +261,9 @@ class RobustModel(tf.keras.Model):
                 f"class numbers and logits, got {self.loss!r}."
             )
         if self.loss.get_config().get("from_logits") is False:
-            raise ValueError(f"the classifier gives logits: {self.loss.name} needs from_logits=True.")
+            raise ValueError(
+                f"the classifier gives logits: {self.loss.name} needs from_logits=True."
+            )
         return self.loss.call(labels, tf.cast(logits, tf.float32))
 
     def _report(

@@ -1,0 +1,43 @@
+"""Trains a classifier that withstands rotations and translations, and says how well it does.
+
+Example: python scripts/train.py --dataset=cifar10 --defense=wo10_kl
+"""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app  # noqa: E402 - TensorFlow reads the log level when it is imported
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from spatial_keras import checkpoints, experiment  # noqa: E402
+
+
+def main(argv: list[str]) -> None:
+    """Runs the experiment that the flags describe."""
+    if len(argv) > 1:
+        experiment.refuse(ValueError(f"not a flag: {argv[1]}"))
+    try:
+        run = experiment.prepare()
+    except (ValueError, TypeError) as error:
+        experiment.refuse(error)
+    if run.checkpoints.step:
+        sys.stderr.write(f"Going on from step {run.checkpoints.step} of {run.steps}.\n")
+    try:
+        results = run.run()
+    except checkpoints.DivergedError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    table = Table("accuracy", "%", title=f"{results['test_images']} test images")
+    for name, value in results["accuracies"].items():
+        table.add_row(name, f"{100 * value:.1f}")
+    console = Console()
+    console.print(table)
+    console.print(f"Run folder: {run.folder.path}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    experiment.define_flags()
+    app.run(main, flags_parser=experiment.parse)

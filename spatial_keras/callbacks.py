@@ -1,0 +1,148 @@
+"""What TensorBoard shows of a run: scalars, the cost of the search, worst-case examples."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras import compat, figures
+from spatial_keras.robust_model import RobustModel
+
+_EXAMPLES = 8
+
+
+class TensorBoardLogs(tf.keras.callbacks.Callback):
+    """Writes means over the last steps, timings and pictures; also keeps the timings.
+
+    The metrics are reset at every log, so that a scalar is the mean since the one before.
+
+    Args:
+      model: a RobustModel.
+      folder: TensorBoard's log folder.
+      images: training images to draw examples of and to time the search on, one batch: grey
+        levels 0..255, [batch, height, width, channels].
+      labels: their class numbers, [batch].
+      class_names: the names of the classes.
+      first_step: the step that the run goes on from.
+      every: steps between logs; pictures come at every tenth.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        model: RobustModel,
+        folder: pathlib.Path,
+        images: np.ndarray,
+        labels: np.ndarray,
+        class_names: tuple[str, ...],
+        first_step: int = 0,
+        every: int = 100,
+    ) -> None:
+        super().__init__()
+        self._robust_model = model
+        self._writer = tf.summary.create_file_writer(str(folder))
+        self._images, self._labels = tf.constant(images), tf.constant(labels)
+        self._class_names = class_names
+        self._step = first_step
+        self._every = every
+        self._logs = 0
+        self._seconds: list[float] = []
+        self._search_seconds: list[float] = []
+        self._search = tf.function(model.worst_transformations, jit_compile=model.xla)
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """The median over the logs; None before the second one, as the first has the tracing."""
+        return float(np.median(self._seconds[1:])) if len(self._seconds) > 1 else None
+
+    @property
+    def seconds_per_search(self) -> float | None:
+        """The median of the search's time alone; None as above."""
+        return float(np.median(self._search_seconds[1:])) if len(self._search_seconds) > 1 else None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Starts the clock."""
+        self._begin_window()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes a log when it is time."""
+        self._step += 1
+        self._window += 1
+        if self._step % self._every:
+            return
+        self._seconds.append((time.perf_counter() - self._start) / self._window)
+        with self._writer.as_default(step=self._step):
+            self._write_scalars(logs)
+            if self._logs % 10 == 0 and self._robust_model.search is not None:
+                tf.summary.image("worst-case examples", self._draw_examples())
+        self._writer.flush()
+        self._logs += 1
+        self._robust_model.reset_metrics()
+        self._begin_window()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Closes the log."""
+        self._writer.close()
+
+    def _begin_window(self) -> None:
+        self._start, self._window = time.perf_counter(), 0
+
+    def _write_scalars(self, logs: dict[str, Any]) -> None:
+        for name, value in logs.items():
+            tf.summary.scalar(f"train/{name}", float(value))
+        tf.summary.scalar("train/learning_rate", compat.learning_rate(self._robust_model.optimizer))
+        tf.summary.scalar("time/seconds_per_step", self._seconds[-1])
+        if self._robust_model.search is not None:
+            self._search_seconds.append(self._time_search())
+            tf.summary.scalar("time/search_share", self._search_seconds[-1] / self._seconds[-1])
+
+    def _time_search(self) -> float:
+        seed = tf.constant([self._robust_model.seed, self._step])
+        if not self._search_seconds:
+            self._search(self._images, self._labels, seed)  # traces and compiles
+        start = time.perf_counter()
+        self._search(self._images, self._labels, seed).numpy()
+        return time.perf_counter() - start
+
+    def _draw_examples(self) -> tf.Tensor:
+        seed = tf.constant([self._robust_model.seed, self._step])
+        parameters = self._search(self._images, self._labels, seed)[:_EXAMPLES]
+        figure = draw_examples(
+            self._robust_model,
+            self._images[:_EXAMPLES],
+            self._labels[:_EXAMPLES],
+            parameters,
+            self._class_names,
+        )
+        return tf.io.decode_png(figures.to_png(figure), channels=3)[None]
+
+
+def draw_examples(
+    model: RobustModel,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    parameters: tf.Tensor,
+    class_names: tuple[str, ...],
+) -> figures.Figure:
+    """Draws images, their transformations and the classifier's predictions for both.
+
+    Args:
+      model: a RobustModel with a search.
+      images: grey levels 0..255, [n, height, width, channels].
+      labels: class numbers [n].
+      parameters: transformations [n, 3].
+      class_names: the names of the classes.
+    """
+    natural = tf.cast(images, tf.float32)
+    worst = model.search.warp(natural, parameters)
+
+    def predict(batch: tf.Tensor) -> list[str]:
+        return [class_names[i] for i in np.argmax(model.classifier(batch, training=False), -1)]
+
+    names = [class_names[i] for i in np.asarray(labels)]
+    return figures.examples(
+        natural.numpy(), worst.numpy(), parameters.numpy(), names, predict(natural), predict(worst)
+    )

@@ -1,0 +1,307 @@
+"""A training run from flags to results: the only room that knows all the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import sys
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import flags
+
+from spatial_keras import (
+    callbacks,
+    checkpoints,
+    compat,
+    data,
+    defenses,
+    evaluation,
+    figures,
+    models,
+    optimizers,
+    progress,
+    run_folder,
+    validation,
+)
+from spatial_keras.robust_model import RobustModel
+from spatial_keras.transformations import TransformationSet
+from spatial_keras.warp import SpatialWarp
+
+POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
+# These say where files lie; the same run may be repeated elsewhere.
+_PLACES = ("output_dir", "data_dir")
+
+
+# Group, as --help shows them -> (kind, name, default, [choices,] what it is).
+_FLAGS = {
+    "Data": (
+        (flags.DEFINE_string, "dataset", "digits",
+         "digits, or an image set of TensorFlow Datasets."),
+        (flags.DEFINE_string, "data_dir", None,
+         "Folder of the TensorFlow Datasets; default: theirs."),
+        (flags.DEFINE_integer, "image_size", None, "Resize all images to this height and width."),
+    ),
+    "Network": (
+        (flags.DEFINE_string, "model", "resnet32", "resnet8, resnet14, resnet20, ... (6n + 2)."),
+        (flags.DEFINE_float, "width", 1.0, "Multiplies the widths of the network's stages."),
+    ),
+    "Defense": (
+        (flags.DEFINE_string, "defense", "wo10_kl", "A row of the README's table, with any k."),
+        (flags.DEFINE_float, "lambda", None, "Weight of the regularizer; default: the paper's."),
+        (flags.DEFINE_float, "max_rotation", 30.0, "Largest rotation either way, in degrees."),
+        (flags.DEFINE_float, "max_translation", 3.0, "Largest shift in each direction, in pixels."),
+    ),
+    "Training": (
+        (flags.DEFINE_integer, "steps", 80_000, "Training steps."),
+        (flags.DEFINE_integer, "batch_size", 64, "Unique images per step."),
+        (flags.DEFINE_string, "optimizer", "momentum",
+         "momentum, adam, or Addons' sgdw, lamb, ..."),
+        (flags.DEFINE_float, "learning_rate", 0.1,
+         "A tenth of it after 1/2 of the steps, a hundredth after 3/4."),
+        (flags.DEFINE_float, "weight_decay", 2e-4, "Weight of the sum of ||kernel||^2 / 2."),
+        (flags.DEFINE_integer, "seed", 0, "Of the weights, the data's order and all draws."),
+    ),
+    "Execution": (
+        (flags.DEFINE_enum, "xla", "auto", ["auto", "on", "off"],
+         "Compile the search and the gradient; auto: where it is faster."),
+        (flags.DEFINE_enum, "mixed_precision", "none", list(POLICIES), "Compute in 16 bits."),
+    ),
+    "Output": (
+        (flags.DEFINE_string, "output_dir", None,
+         "Folder of the run, in which the same command goes on; default: "
+         "runs/DATASET/MODEL_DEFENSE_seedSEED."),
+        (flags.DEFINE_integer, "checkpoint_every", 500, "Steps between checkpoints."),
+        (flags.DEFINE_integer, "log_every", 100, "Steps between TensorBoard's logs."),
+    ),
+}  # fmt: skip
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines the flags of a training run, in the groups that --help shows.
+
+    Args:
+      flag_values: where to define them.
+    """
+    for group, definitions in _FLAGS.items():
+        for define, *arguments in definitions:
+            define(*arguments, flag_values=flag_values, module_name=group)
+
+
+def help_text(flag_values: flags.FlagValues = flags.FLAGS) -> str:
+    """Returns the flags' documentation, group by group."""
+    by_group = flag_values.flags_by_module_dict()
+    lines = []
+    for group in _FLAGS:
+        lines.append(f"\n{group}:")
+        for flag in by_group[group]:
+            default = "" if flag.default is None else f" (default: {flag.default})"
+            lines.append(f"  --{flag.name}: {flag.help}{default}")
+    lines.append("\n  --flagfile=FILE: read flags from a file, e.g. flags/digits/wo10_kl.flags")
+    return "\n".join(lines)
+
+
+@dataclasses.dataclass
+class Experiment:
+    """A training run, ready to start or to go on.
+
+    Attributes:
+      dataset: the images.
+      model: the compiled RobustModel.
+      transformations: the set S.
+      folder: the run's folder.
+      checkpoints: saves and restores.
+      steps: training steps in all.
+      batch_size: unique images per step.
+      seed: of everything.
+      log_every: steps between logs.
+      values: the run's flags, name -> text.
+    """
+
+    dataset: data.Dataset
+    model: RobustModel
+    transformations: TransformationSet
+    folder: run_folder.RunFolder
+    checkpoints: checkpoints.Checkpoints
+    steps: int
+    batch_size: int
+    seed: int
+    log_every: int
+    values: dict[str, str]
+
+    def run(self) -> dict[str, Any]:
+        """Trains, evaluates and writes the results, from wherever the run stopped."""
+        results = self.folder.read_results()
+        if results is None:
+            timing = self.train()
+            results = self._results(timing, self.evaluate())
+            self.folder.write("classifier.keras", self.model.classifier.save)
+            self._draw_examples()
+            self.folder.write_results(results)
+        return results
+
+    def train(self) -> dict[str, float | None]:
+        """Trains to the last step and returns seconds per step and per search."""
+        first_step = self.checkpoints.step
+        batch = slice(0, self.batch_size)
+        logs = callbacks.TensorBoardLogs(
+            self.model,
+            self.folder.path / "tensorboard",
+            self.dataset.train_images[batch],
+            self.dataset.train_labels[batch],
+            self.dataset.class_names,
+            first_step,
+            self.log_every,
+        )
+        if first_step < self.steps:
+            self.model.fit(
+                self.dataset.training_batches(self.batch_size, self.seed, first_step),
+                steps_per_epoch=self.steps - first_step,
+                callbacks=[
+                    progress.ProgressBar(self.steps, first_step),
+                    self.checkpoints,
+                    logs,
+                ],
+                verbose=0,
+            )
+        return {
+            "seconds_per_step": logs.seconds_per_step,
+            "seconds_per_search": logs.seconds_per_search,
+        }
+
+    def evaluate(self) -> evaluation.Accuracies:
+        """Returns natural, random and grid accuracy on the test images."""
+        evaluator = evaluation.Evaluator(
+            self.model.classifier,
+            self.dataset.test_images,
+            self.dataset.test_labels,
+            _warp(self.model.xla),
+            xla=self.model.xla,
+        )
+        points = len(self.transformations.grid())
+        with progress.bar(points, "grid", " points") as bar:
+
+            def on_pass(done: int, standing: int) -> None:
+                bar.set_postfix(standing=standing, refresh=False)
+                bar.update(done - bar.n)
+
+            return evaluator.accuracies(self.transformations, self.seed, on_pass)
+
+    def _results(
+        self, timing: dict[str, float | None], accuracies: evaluation.Accuracies
+    ) -> dict[str, Any]:
+        return {
+            "accuracies": dataclasses.asdict(accuracies),
+            "test_images": len(self.dataset.test_images),
+            "steps": self.steps,
+            "timing": timing,
+            "flags": self.values,
+            "versions": {
+                "python": platform.python_version(),
+                "tensorflow": tf.__version__,
+                "numpy": np.__version__,
+            },
+        }
+
+    def _draw_examples(self) -> None:
+        if self.model.search is None:
+            return
+        images = self.dataset.test_images[:8]
+        labels = self.dataset.test_labels[:8]
+        seed = tf.constant([self.seed, self.steps])
+        parameters = self.model.worst_transformations(images, labels, seed)
+        figure = callbacks.draw_examples(
+            self.model, images, labels, parameters, self.dataset.class_names
+        )
+        content = figures.to_png(figure)
+        self.folder.write("examples.png", lambda path: path.write_bytes(content))
+
+
+def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
+    """Builds the run that the flags describe, and restores its newest checkpoint.
+
+    Raises:
+      ValueError: a flag's value is not allowed, or flags do not go together.
+    """
+    value = {name: flag_values[name].value for name in _flag_names(flag_values)}
+    for name in ("steps", "batch_size", "checkpoint_every", "log_every"):
+        validation.check_integer(f"--{name}", value[name], 1)
+    defense = defenses.get(value["defense"])
+    transformations = TransformationSet(
+        value["max_translation"], value["max_translation"], value["max_rotation"]
+    )
+    xla = _use_xla(value["xla"])
+    tf.keras.mixed_precision.set_global_policy(POLICIES[value["mixed_precision"]])
+    tf.keras.utils.set_random_seed(value["seed"])
+    optimizer = optimizers.get(
+        value["optimizer"], value["learning_rate"], value["steps"], value["weight_decay"]
+    )
+    dataset = data.get(value["dataset"], value["data_dir"], value["image_size"])
+    dataset.training_batches(value["batch_size"], value["seed"])  # refuses too large a batch
+    classifier = models.get(
+        value["model"],
+        num_classes=dataset.num_classes,
+        input_shape=dataset.input_shape,
+        width=value["width"],
+    )
+    options = {} if value["lambda"] is None else {"regularizer_weight": value["lambda"]}
+    decay = 0.0 if value["optimizer"] in optimizers.DECOUPLED else value["weight_decay"]
+    model = defense.build(
+        classifier,
+        transformations,
+        _warp(xla),
+        weight_decay=decay,
+        seed=value["seed"],
+        xla=xla,
+        **options,
+    )
+    model.compile(optimizer=optimizer, jit_compile=False)
+    texts = {k: str(v) for k, v in value.items() if v is not None and k not in _PLACES}
+    folder = run_folder.RunFolder(value["output_dir"] or _default_folder(value), texts)
+    saver = checkpoints.Checkpoints(model, folder.path / "checkpoints", value["checkpoint_every"])
+    saver.restore()
+    return Experiment(
+        dataset, model, transformations, folder, saver, value["steps"], value["batch_size"],
+        value["seed"], value["log_every"], texts,
+    )  # fmt: skip
+
+
+def _flag_names(flag_values: flags.FlagValues) -> list[str]:
+    by_group = flag_values.flags_by_module_dict()
+    return [flag.name for group in _FLAGS for flag in by_group[group]]
+
+
+def _use_xla(choice: str) -> bool:
+    if choice != "auto":
+        return choice == "on"
+    return bool(tf.config.list_physical_devices("GPU")) or compat.XLA_IS_FASTER_ON_CPU
+
+
+def _warp(xla: bool) -> SpatialWarp:
+    # The op is the faster one outside of XLA; the two agree to rounding.
+    return SpatialWarp("gather" if xla else "op")
+
+
+def _default_folder(value: dict[str, Any]) -> str:
+    return f"runs/{value['dataset']}/{value['model']}_{value['defense']}_seed{value['seed']}"
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parses the command line; --help prints the flags by group.
+
+    A mistake ends the program with one line and exit code 2.
+    """
+    if {"--help", "-h", "--helpshort"} & set(argv):
+        sys.stdout.write(f"{sys.modules['__main__'].__doc__}{help_text()}\n")
+        sys.exit(0)
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        refuse(error)
+
+
+def refuse(error: Exception) -> None:
+    """Ends the program with the error in one line and exit code 2."""
+    sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+    sys.exit(2)

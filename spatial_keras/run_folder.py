@@ -1,0 +1,84 @@
+"""The folder of a run: its flags, results and files, which are written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+FLAGS_FILE = "run.flags"
+RESULTS_FILE = "results.json"
+
+
+class RunFolder:
+    """A folder that belongs to one run, that is to one set of flags.
+
+    Args:
+      path: the folder; it is made if need be.
+      values: the run's flags: name -> text. They are kept in `run.flags`, a flagfile that repeats
+        the run.
+
+    Raises:
+      ValueError: the folder cannot be written, or holds a run with other flags.
+    """
+
+    def __init__(self, path: str | os.PathLike, values: Mapping[str, str]) -> None:
+        self.path = pathlib.Path(path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.path, os.W_OK | os.X_OK):
+                raise PermissionError(13, "Permission denied")
+            self._claim(dict(values))
+        except OSError as error:
+            raise ValueError(f"cannot write to {self.path}: {error.strerror or error}.") from error
+
+    def _claim(self, values: dict[str, str]) -> None:
+        file = self.path / FLAGS_FILE
+        if not file.exists():
+            self.write_text(FLAGS_FILE, "".join(f"--{k}={v}\n" for k, v in values.items()))
+            return
+        found = dict(
+            line[2:].split("=", 1) for line in file.read_text().splitlines() if "=" in line
+        )
+        names = sorted(name for name in {*values, *found} if values.get(name) != found.get(name))
+        if names:
+            unset = "not set"
+            differences = "; ".join(
+                f"--{name} is {found.get(name, unset)} there, {values.get(name, unset)} here"
+                for name in names
+            )
+            raise ValueError(
+                f"{self.path} holds a run with other flags ({differences}); choose another "
+                "--output_dir."
+            )
+
+    def write(self, name: str, write: Callable[[pathlib.Path], Any]) -> pathlib.Path:
+        """Has `write(path)` write a temporary file, then gives it its name.
+
+        Args:
+          name: the file's name in the folder.
+          write: writes to the path it is given, which ends like `name`.
+
+        Returns:
+          The file's path.
+        """
+        file = self.path / name
+        temporary = self.path / f".partial-{name}"
+        write(temporary)
+        os.replace(temporary, file)
+        return file
+
+    def write_text(self, name: str, text: str) -> pathlib.Path:
+        """Writes a text file, whole or not at all."""
+        return self.write(name, lambda path: path.write_text(text))
+
+    def write_results(self, results: Mapping[str, Any]) -> pathlib.Path:
+        """Writes `results.json`."""
+        return self.write_text(RESULTS_FILE, json.dumps(results, indent=2) + "\n")
+
+    def read_results(self) -> dict[str, Any] | None:
+        """Returns the results of a finished run; None if it has not finished."""
+        file = self.path / RESULTS_FILE
+        return json.loads(file.read_text()) if file.exists() else None

@@ -178,7 +178,7 @@ def _digits(size: int) -> Dataset:
     is_test[np.argsort(labels, kind="stable")[::5]] = True
     train, test = ((images[rows], labels[rows]) for rows in (~is_test, is_test))
     names = tuple(str(digit) for digit in digits.target_names)
-    return Dataset("digits", *train, *test, class_names=names, flip_keeps_label=False)
+    return Dataset("digits", *train, *test, names, flip_keeps_label=False)
 
 
 def _from_tfds(name: str, data_dir: str | None, image_size: int | None) -> Dataset:
@@ -195,8 +195,7 @@ def _from_tfds(name: str, data_dir: str | None, image_size: int | None) -> Datas
             f"data set '{name}' in {builder.data_dir} cannot be read: {_one_line(error)}"
         ) from error
     names = tuple(builder.info.features["label"].names)
-    flips = builder.name in _FLIPPABLE
-    return Dataset(name, *train, *test, class_names=names, flip_keeps_label=flips)
+    return Dataset(name, *train, *test, names, flip_keeps_label=builder.name in _FLIPPABLE)
 
 
 def _builder(name: str, data_dir: str | None):

@@ -1,0 +1,53 @@
+# `make train` and `make test` set everything up by themselves, once.
+PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
+PYTEST = -m pytest -n 2
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: install train test test-current lint format bench lock clean
+.DELETE_ON_ERROR:
+
+install: .venv/installed
+
+train: .venv/installed
+	.venv/bin/python scripts/train.py --flagfile=flags/digits/wo10_kl.flags
+
+test: .venv/installed
+	.venv/bin/python $(PYTEST)
+
+# TensorFlow 2.21 with Keras 3 on this same Python, where pip would install the paper's stack.
+test-current: .venv-current/installed
+	PYTHONPATH=$(CURDIR) .venv-current/bin/python $(PYTEST)
+
+lint: .venv/installed
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+
+format: .venv/installed
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+bench: .venv/installed
+	.venv/bin/python scripts/benchmark.py
+
+lock: .venv/installed
+	echo '# What Bazel installs: the paper'"'"'s stack on Python 3.11. `make lock` writes it.' > requirements/bazel.lock
+	.venv/bin/python -m pip freeze --all --exclude-editable >> requirements/bazel.lock
+
+clean:
+	rm -rf .venv .venv-current .pytest_cache .ruff_cache build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed: setup.py pyproject.toml $(wildcard requirements/*.txt)
+	@echo "Installing into .venv, once; this takes some minutes."
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+.venv-current/installed: $(wildcard requirements/*.txt)
+	@echo "Installing into .venv-current, once; this takes some minutes."
+	$(PYTHON) -m venv .venv-current
+	.venv-current/bin/python -m pip install --quiet \
+		-r requirements/common.txt -r requirements/current.txt -r requirements/dev.txt
+	touch $@

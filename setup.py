@@ -1,0 +1,34 @@
+"""Package metadata; the dependencies are written in requirements/, each pin once.
+
+Python < 3.12 gets the paper's stack (TensorFlow 2.15, Keras 2.15, TensorFlow Addons), newer
+Pythons the current one (TensorFlow 2.21, Keras 3), for which there is no Addons.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def requirements(name, marker=None):
+    """Returns the lines of requirements/<name>.txt, each under the environment marker if given."""
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    return [f"{line}; {marker}" if marker else line for line in wanted]
+
+
+setup(
+    name="spatial_keras",
+    version="0.1.0",
+    description="Training that withstands worst-case rotations and translations, in Keras",
+    license="Apache-2.0",
+    packages=find_packages(include=["spatial_keras", "spatial_keras.*"]),
+    python_requires=">=3.9,<3.14",
+    install_requires=[
+        *requirements("common"),
+        *requirements("paper", 'python_version < "3.12"'),
+        *requirements("current", 'python_version >= "3.12"'),
+    ],
+    extras_require={"dev": requirements("dev")},
+)

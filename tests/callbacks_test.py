@@ -1,0 +1,94 @@
+"""What is read back from TensorBoard's files."""
+
+import numpy as np
+import pytest
+import small
+import tensorflow as tf
+from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.util import tensor_util
+
+from spatial_keras import callbacks
+
+
+def read(folder):
+    """Returns {tag: [(step, value)]} of all events of a folder."""
+    events = event_accumulator.EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return {
+        tag: [(e.step, tensor_util.make_ndarray(e.tensor_proto)) for e in events.Tensors(tag)]
+        for tag in events.Tags()["tensors"]
+    }
+
+
+def train(folder, name="wo2_kl", steps=6, first_step=0):
+    model = small.robust_model(name)
+    logs = callbacks.TensorBoardLogs(
+        model, folder, small.IMAGES, small.LABELS, ("a", "b", "c"), first_step, every=2
+    )
+    data = tf.data.Dataset.from_tensors((small.IMAGES, small.LABELS)).repeat()
+    history = []
+    keep = tf.keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, values: history.append(dict(values))
+    )
+    model.fit(data, steps_per_epoch=steps, callbacks=[keep, logs], verbose=0)
+    return logs, history
+
+
+def test_scalars_are_the_means_since_the_last_log(tmp_path):
+    _, history = train(tmp_path)
+    events = read(tmp_path)
+    for name in ("loss", "cross_entropy", "regularizer", "natural_accuracy", "worst_accuracy"):
+        steps, values = zip(*events[f"train/{name}"])
+        assert steps == (2, 4, 6)
+        # Keras's running means start again after each log.
+        np.testing.assert_allclose(values, [float(history[i][name]) for i in (1, 3, 5)], rtol=1e-6)
+    assert [round(float(v), 6) for _, v in events["train/learning_rate"]] == 3 * [0.01]
+
+
+def test_times_and_the_share_of_the_search(tmp_path):
+    logs, _ = train(tmp_path)
+    events = read(tmp_path)
+    seconds = [float(value) for _, value in events["time/seconds_per_step"]]
+    np.testing.assert_allclose(logs.seconds_per_step, np.median(seconds[1:]), rtol=1e-6)
+    shares = [float(value) for _, value in events["time/search_share"]]
+    assert len(shares) == 3 and all(share > 0 for share in shares)
+    searches = np.multiply(shares, seconds)
+    np.testing.assert_allclose(logs.seconds_per_search, np.median(searches[1:]), rtol=1e-4)
+
+
+def test_pictures_of_the_worst_case(tmp_path):
+    train(tmp_path)
+    ((step, value),) = read(tmp_path)["worst-case examples"]
+    pixels = tf.io.decode_png(value[2])
+    assert step == 2 and pixels.shape[0] > 100 and np.std(pixels) > 0
+
+
+def test_without_a_search_there_is_nothing_of_it(tmp_path):
+    logs, _ = train(tmp_path, "std")
+    assert not {"time/search_share", "worst-case examples"} & set(read(tmp_path))
+    assert logs.seconds_per_search is None and logs.seconds_per_step > 0
+
+
+def test_a_resumed_run_goes_on_at_its_step(tmp_path):
+    train(tmp_path, steps=3, first_step=7)
+    assert [step for step, _ in read(tmp_path)["train/loss"]] == [8, 10]
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_no_time_is_given_that_has_the_tracing_in_it(tmp_path, steps):
+    logs, _ = train(tmp_path, steps=steps)
+    assert logs.seconds_per_step is None and logs.seconds_per_search is None
+
+
+def test_drawn_predictions_are_the_classifiers():
+    model = small.robust_model()
+    parameters = tf.constant([[1.0, -1.0, 20.0]] * 3)
+    images, labels = small.IMAGES[:3], small.LABELS[:3]
+    figure = callbacks.draw_examples(model, images, labels, parameters, ("a", "b", "c"))
+    worst = model.search.warp(images.astype(np.float32), parameters)
+    logits = np.concatenate([model.classifier(images.astype(np.float32)), model.classifier(worst)])
+    expected = ["abc"[i] for i in np.argmax(logits, -1)]
+    assert [axis.get_title().split()[0] for axis in figure.axes] == expected
+    np.testing.assert_array_equal(
+        figure.axes[4].images[0].get_array(), np.clip(worst[1, ..., 0], 0, 255).astype(np.uint8)
+    )

@@ -1,0 +1,151 @@
+"""Whole runs: from flags to a folder, killed and resumed, and the mistakes a user makes."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import small
+import tensorflow as tf
+
+from spatial_keras import compat, experiment
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def test_a_run_leaves_everything_in_its_folder(tmp_path):
+    run = experiment.prepare(small.parsed(*small.RUN, f"--output_dir={tmp_path}"))
+    results = run.run()
+    names = {file.name for file in tmp_path.iterdir()}
+    files = {"run.flags", "results.json", "classifier.keras", "examples.png"}
+    assert names == {*files, "checkpoints", "tensorboard"}
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert results["steps"] == 6 and results["test_images"] == 360
+    assert results["flags"]["defense"] == "wo2_kl"
+    assert results["timing"]["seconds_per_step"] > 0
+
+    classifier = tf.keras.models.load_model(tmp_path / "classifier.keras")
+    images = run.dataset.test_images.astype(np.float32)
+    right = np.argmax(classifier.predict(images, verbose=0), -1) == run.dataset.test_labels
+    np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
+    assert results["accuracies"]["grid"] <= results["accuracies"]["natural"]
+
+
+def test_a_finished_run_is_not_repeated(tmp_path):
+    arguments = (*small.RUN, "--steps=2", f"--output_dir={tmp_path}")
+    first = experiment.prepare(small.parsed(*arguments)).run()
+    again = experiment.prepare(small.parsed(*arguments))
+    again.train = lambda: pytest.fail("trained again")
+    assert again.run() == first
+
+
+def test_the_flagfile_of_the_folder_repeats_the_run(tmp_path):
+    arguments = (*small.RUN, "--steps=2")
+    first = experiment.prepare(small.parsed(*arguments, f"--output_dir={tmp_path / 'a'}")).run()
+    again = experiment.prepare(
+        small.parsed(f"--flagfile={tmp_path / 'a' / 'run.flags'}", f"--output_dir={tmp_path / 'b'}")
+    ).run()
+    assert again["flags"] == first["flags"] and again["accuracies"] == first["accuracies"]
+
+
+def test_results_do_not_depend_on_logs_and_checkpoints(tmp_path):
+    weights = []
+    for name, every in (("a", 1), ("b", 5)):
+        options = (
+            f"--output_dir={tmp_path / name}",
+            f"--log_every={every}",
+            "--checkpoint_every=4",
+        )
+        run = experiment.prepare(small.parsed(*small.RUN, *options))
+        run.train()
+        weights.append(run.model.classifier.get_weights())
+    for first, second in zip(*weights):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("policy", ["float16", "bfloat16"])
+def test_mixed_precision_trains(tmp_path, policy):
+    options = (f"--mixed_precision={policy}", "--steps=2", f"--output_dir={tmp_path}")
+    run = experiment.prepare(small.parsed(*small.RUN, *options))
+    assert run.model.classifier.layers[5].compute_dtype == policy
+    run.train()
+    assert run.checkpoints.step == 2
+
+
+def test_xla_trains(tmp_path):
+    options = ("--xla=on", "--steps=2", f"--output_dir={tmp_path}")
+    run = experiment.prepare(small.parsed(*small.RUN, *options))
+    assert run.model.xla and run.model.search.warp.implementation == "gather"
+    run.train()
+    assert run.checkpoints.step == 2
+
+
+@pytest.mark.skipif(compat.IS_KERAS_3, reason="Keras 3 has no Addons")
+def test_sgdw_decays_instead_of_the_loss(tmp_path):
+    options = ("--optimizer=sgdw", "--steps=2", f"--output_dir={tmp_path}")
+    run = experiment.prepare(small.parsed(*small.RUN, *options))
+    assert run.model.weight_decay == 0
+    run.train()
+    assert run.checkpoints.step == 2
+
+
+def test_flags_reach_what_they_name(tmp_path):
+    options = ("--defense=wo3_l2_mix", "--lambda=0.5", "--max_rotation=12", "--seed=7")
+    run = experiment.prepare(small.parsed(*small.RUN, *options, f"--output_dir={tmp_path}"))
+    model = run.model
+    assert (model.search.k, model.regularizer_weight, model.seed) == (3, 0.5, 7)
+    np.testing.assert_allclose(model.search.transformations.bounds, [1, 1, 12])
+    assert run.transformations == model.search.transformations
+    assert model.weight_decay == 2e-4
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--defense=wo10_lk", "unknown defense 'wo10_lk': did you mean 'wo10_"),
+        ("--defense=wo0_kl", "k must be at least 1"),
+        ("--dataset=digit", "did you mean 'digits'"),
+        ("--model=resnet9", "depth must be 6n"),
+        ("--model=resent32", "did you mean 'resnet32'"),
+        ("--optimizer=momentun", "did you mean 'momentum'"),
+        ("--max_rotation=-1", "max_rotation must be in"),
+        ("--max_translation=8", "must be smaller than the image, 8 pixels"),
+        ("--batch_size=5000", "batch_size of data set .digits. must be in"),
+        ("--batch_size=0", "--batch_size must be at least 1"),
+        ("--steps=0", "--steps must be at least 1"),
+        ("--lambda=-1", "lambda must be at least 0"),
+        ("--learning_rate=0", "learning_rate must be more than 0"),
+        ("--seed=-1", "seed"),
+        ("--width=0", "width must be"),
+    ],
+)
+def test_mistakes_are_refused_in_one_line(tmp_path, option, message):
+    with pytest.raises((ValueError, TypeError), match=message) as error:
+        experiment.prepare(small.parsed(*small.RUN, option, f"--output_dir={tmp_path / 'run'}"))
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path):
+    experiment.prepare(small.parsed(*small.RUN, f"--output_dir={tmp_path}"))
+    with pytest.raises(ValueError, match="--steps is 6 there, 7 here"):
+        experiment.prepare(small.parsed(*small.RUN, "--steps=7", f"--output_dir={tmp_path}"))
+
+
+def test_help_names_every_flag_in_its_group():
+    values = small.parsed()
+    text = experiment.help_text(values)
+    groups = [
+        text.index(f"\n{group}:")
+        for group in ("Data", "Network", "Defense", "Training", "Execution", "Output")
+    ]
+    assert groups == sorted(groups)
+    for flag in values.flags_by_module_dict()["Training"]:
+        assert groups[3] < text.index(f"--{flag.name}:") < groups[4]
+
+
+def test_the_default_run_is_the_papers():
+    values = small.parsed("--dataset=cifar10")
+    found = {n: values[n].value for n in ("model", "steps", "batch_size", "learning_rate")}
+    assert found == {"model": "resnet32", "steps": 80_000, "batch_size": 64, "learning_rate": 0.1}
+    assert values["weight_decay"].value == 2e-4 and values["max_rotation"].value == 30

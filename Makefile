@@ -18,7 +18,7 @@ test: .venv/installed
 
 # TensorFlow 2.21 with Keras 3 on this same Python, where pip would install the paper's stack.
 test-current: .venv-current/installed
-	PYTHONPATH=$(CURDIR) .venv-current/bin/python $(PYTEST)
+	PYTHONPATH="$(CURDIR)" .venv-current/bin/python $(PYTEST)
 
 lint: .venv/installed
 	.venv/bin/ruff check
@@ -31,15 +31,15 @@ format: .venv/installed
 bench: .venv/installed
 	.venv/bin/python scripts/benchmark.py
 
+# Every package of .venv by its version, for Bazel.
 lock: .venv/installed
-	echo '# What Bazel installs: the paper'"'"'s stack on Python 3.11. `make lock` writes it.' > requirements/bazel.lock
-	.venv/bin/python -m pip freeze --all --exclude-editable >> requirements/bazel.lock
+	.venv/bin/python -m pip freeze --all --exclude pip --exclude-editable > requirements/bazel.lock
 
 clean:
 	rm -rf .venv .venv-current .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/installed: setup.py pyproject.toml $(wildcard requirements/*.txt)
+.venv/installed: setup.py $(wildcard requirements/*.txt)
 	@echo "Installing into .venv, once; this takes some minutes."
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --editable '.[dev]'

@@ -7,8 +7,10 @@ import os
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow turns oneDNN on for some processors only; gradients were 1.7 times faster with it.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-from absl import app  # noqa: E402 - TensorFlow reads the log level when it is imported
+from absl import app  # noqa: E402 - TensorFlow reads these when it is imported
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 

@@ -13,8 +13,6 @@ import tensorflow as tf
 
 # tf.keras has no version of its own in TensorFlow 2.15.
 IS_KERAS_3 = getattr(tf.keras, "__version__", "2").startswith("3")
-# Measured: scripts/benchmark.py xla.
-XLA_IS_FASTER_ON_CPU = IS_KERAS_3
 
 
 def scale_loss(optimizer: tf.keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor:

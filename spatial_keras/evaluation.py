@@ -101,7 +101,9 @@ class Evaluator:
         draws = transformations.sample([seed, 0], [self.number]).numpy()
         return self.is_right(np.arange(self.number), draws)
 
-    def grid(self, grid: np.ndarray, on_pass: Callable[[int, int], None] | None = None):
+    def grid(
+        self, grid: np.ndarray, on_pass: Callable[[int, int], None] | None = None
+    ) -> np.ndarray:
         """Tells which images are right at every point of a grid.
 
         An image that is once wrong needs no further passes, so batches hold only pairs of a point

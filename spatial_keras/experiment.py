@@ -14,7 +14,6 @@ from absl import flags
 from spatial_keras import (
     callbacks,
     checkpoints,
-    compat,
     data,
     defenses,
     evaluation,
@@ -65,7 +64,7 @@ _FLAGS = {
     ),
     "Execution": (
         (flags.DEFINE_enum, "xla", "auto", ["auto", "on", "off"],
-         "Compile the search and the gradient; auto: where it is faster."),
+         "Compile the search and the gradient with XLA; auto: on GPUs."),
         (flags.DEFINE_enum, "mixed_precision", "none", list(POLICIES), "Compute in 16 bits."),
     ),
     "Output": (
@@ -227,6 +226,7 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
     value = {name: flag_values[name].value for name in _flag_names(flag_values)}
     for name in ("steps", "batch_size", "checkpoint_every", "log_every"):
         validation.check_integer(f"--{name}", value[name], 1)
+    validation.check_integer("--seed", value["seed"], 0, 2**31 - 1)
     defense = defenses.get(value["defense"])
     transformations = TransformationSet(
         value["max_translation"], value["max_translation"], value["max_rotation"]
@@ -275,7 +275,8 @@ def _flag_names(flag_values: flags.FlagValues) -> list[str]:
 def _use_xla(choice: str) -> bool:
     if choice != "auto":
         return choice == "on"
-    return bool(tf.config.list_physical_devices("GPU")) or compat.XLA_IS_FASTER_ON_CPU
+    # On CPUs oneDNN without XLA was the faster one, on both stacks: scripts/benchmark.py xla.
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _warp(xla: bool) -> SpatialWarp:

@@ -250,7 +250,9 @@ class RobustModel(tf.keras.Model):
         return {"loss": loss, **terms}
 
     def _kernels(self) -> list[tf.Variable]:
-        return [v for v in self.classifier.trainable_variables if "kernel" in v.name]
+        # In Keras 2.15 a variable's name begins with its layer's.
+        variables = self.classifier.trainable_variables
+        return [v for v in variables if "kernel" in v.name.split("/")[-1]]
 
     def _cross_entropy(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         if not self.loss:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tests import search_oracles as oracles
 
 from spatial_keras import RobustModel, SpatialWarp, TransformationSet, WorstOfK, defenses
+from tests import search_oracles as oracles
 
 ROWS = [pair for k in (1, 3, 10, 20) for pair in oracles.table(k)]
 

@@ -115,7 +115,7 @@ def test_flags_reach_what_they_name(tmp_path):
         ("--steps=0", "--steps must be at least 1"),
         ("--lambda=-1", "lambda must be at least 0"),
         ("--learning_rate=0", "learning_rate must be more than 0"),
-        ("--seed=-1", "seed"),
+        ("--seed=-1", "--seed must be in"),
         ("--width=0", "width must be"),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import spatial_keras
 from spatial_keras import defenses, experiment, models
@@ -204,9 +205,10 @@ def required(name: str) -> list[Requirement]:
 
 @pytest.mark.parametrize("name", ["common.txt", "paper.txt", "dev.txt"])
 def test_bazel_installs_what_is_required(name):
-    locked = {one.name.lower(): str(one.specifier)[2:] for one in required("bazel.lock")}
-    for requirement in required(name):
-        assert requirement.specifier.contains(locked[requirement.name.lower().replace("_", "-")])
+    locked = {canonicalize_name(one.name): one.specifier for one in required("bazel.lock")}
+    for one in required(name):
+        (pin,) = locked[canonicalize_name(one.name)]
+        assert one.specifier.contains(pin.version)
 
 
 # Flags.

@@ -5,7 +5,6 @@ import copy
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests import search_oracles as oracles
 
 from spatial_keras import (
     Objective,
@@ -16,6 +15,7 @@ from spatial_keras import (
 )
 from spatial_keras.losses import get_objective
 from spatial_keras.search import Search
+from tests import search_oracles as oracles
 
 BATCH, K = 6, 5
 SMALL = TransformationSet(3, 2, 30)
@@ -38,8 +38,7 @@ def by_loop(classifier, batch):
     """The worst of K draws, found one image at a time, for each objective."""
     network, warp = tf.function(classifier), tf.function(SpatialWarp())
     return {
-        name: oracles.worst_by_loop(network, warp, *batch, draws(K), name)
-        for name in OBJECTIVES
+        name: oracles.worst_by_loop(network, warp, *batch, draws(K), name) for name in OBJECTIVES
     }
 
 
@@ -204,9 +203,7 @@ def test_config_round_trip(classifier, batch):
         assert (twin.k, twin.candidates_per_pass) == (5, 2)
         assert twin.transformations == TransformationSet(1, 2, 3)
         assert (twin.warp.implementation, twin.warp.composition) == ("op", "joint")
-        np.testing.assert_array_equal(
-            run(twin, classifier, batch), run(search, classifier, batch)
-        )
+        np.testing.assert_array_equal(run(twin, classifier, batch), run(search, classifier, batch))
 
 
 def test_from_config_leaves_the_config_as_it_is():

@@ -84,11 +84,11 @@ def test_implementations_agree(composition, images, limits):
 
 @both_compositions
 def test_borders_fade_as_in_the_oracle(execution, composition):
-    images = np.repeat(borders(), 5, axis=0)
-    for pixels, degrees in [(0.9, 0), (0, 180), (3, 30)]:
-        parameters = draw(30, pixels=pixels, degrees=degrees)
-        warped = execution(SpatialWarp(composition=composition))(images, parameters)
-        np.testing.assert_allclose(warped, ORACLES[composition](images, parameters), atol=2e-3)
+    limits = [(0.9, 0), (0, 180), (3, 30)]
+    images = np.tile(np.repeat(borders(), 5, axis=0), (len(limits), 1, 1, 1))
+    parameters = np.concatenate([draw(30, pixels=p, degrees=d) for p, d in limits])
+    warped = execution(SpatialWarp(composition=composition))(images, parameters)
+    np.testing.assert_allclose(warped, ORACLES[composition](images, parameters), atol=2e-3)
 
 
 def onto_whole_pixels(turn):

@@ -133,11 +133,14 @@ def counted(model):
 
 
 def test_resnet32_has_the_papers_466_thousand_parameters():
-    assert resnet().count_params() == 466_426
-    assert counted(resnet()) == (464_154, 2_272)
+    model = resnet()
+    assert model.count_params() == 466_426
+    assert counted(model) == count(32) == (464_154, 2_272)
 
 
-@pytest.mark.parametrize("depth", [8, 14, 20, 32, 44, 56])
+@pytest.mark.parametrize(
+    "depth", [8, 14, 20, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (44, 56))]
+)
 def test_number_of_parameters(depth):
     model = models.get(f"resnet{depth}")
     assert model.name == f"resnet{depth}"
@@ -151,16 +154,10 @@ def test_number_of_parameters_of_other_widths(width, classes, channels):
     assert counted(models.get("resnet8", **options)) == count(8, width, classes, channels)
 
 
-@pytest.fixture
-def use_policy():
-    yield tf.keras.mixed_precision.set_global_policy
-    tf.keras.mixed_precision.set_global_policy("float32")
-
-
 @pytest.mark.parametrize("size", [(32, 32, 3), (28, 28, 1), (9, 14, 4)])
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-def test_standardizes_each_image(use_policy, size, policy):
-    use_policy(policy)
+def test_standardizes_each_image(size, policy):
+    tf.keras.mixed_precision.set_global_policy(policy)
     model = resnet(8, input_shape=size)
     standardize = tf.keras.Model(model.inputs[0], model.get_layer("standardize").output)
     images = random_images(5, *size)
@@ -173,10 +170,10 @@ def test_standardizes_each_image(use_policy, size, policy):
     np.testing.assert_allclose(standardized[2:], expected[2:], atol=1e-3, rtol=0)
 
 
-def test_mixed_precision_gives_float32_logits(use_policy):
+def test_mixed_precision_gives_float32_logits():
     images = random_images(4, 16, 16, 3)
     model = randomize(resnet(8, input_shape=(16, 16, 3)))
-    use_policy("mixed_float16")
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
     mixed = resnet(8, input_shape=(16, 16, 3))
     assert layers_of(mixed, layers.Conv2D)[0].compute_dtype == "float16"
     mixed.set_weights(model.get_weights())

@@ -29,9 +29,9 @@ class SpatialWarp(tf.keras.layers.Layer):
     integer images, else the images' dtype (16-bit floats are warped in float32).
 
     Args:
-      implementation: "op" is ImageProjectiveTransformV3 (no gradient with respect to the
-        parameters, no XLA); "gather" is plain TensorFlow (differentiable, compiles under XLA);
-        "auto" is "gather", which is also the faster one.
+      implementation: "op" is ImageProjectiveTransformV3 (no XLA, no gradient with respect to
+        the parameters, an approximate one to the images); "gather" is plain TensorFlow (differentiable, compiles under XLA);
+        "auto" is "gather", which works everywhere. Outside of XLA "op" is the faster one.
       composition: "sequential" interpolates after the rotation and again after the shift, as the
         paper's code does; "joint" interpolates once, which blurs less. They agree exactly for
         whole-pixel shifts.
@@ -106,3 +106,8 @@ def _check_shapes(images: tf.Tensor, parameters: tf.Tensor) -> None:
         )
     if parameters.shape.rank not in (2, 3) or parameters.shape[-1] != 3:
         raise ValueError(f"parameters must be [batch, 3] or [batch, k, 3], got {parameters.shape}.")
+    if not images.shape[:1].is_compatible_with(parameters.shape[:1]):
+        raise ValueError(
+            f"images and parameters must be equally many, got {images.shape[0]} images and "
+            f"{parameters.shape[0]} rows of parameters."
+        )

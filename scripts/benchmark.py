@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow turns oneDNN on for some processors only; gradients were 1.7 times faster with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

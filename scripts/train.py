@@ -6,7 +6,7 @@ Example: python scripts/train.py --dataset=cifar10 --defense=wo10_kl
 import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow turns oneDNN on for some processors only; gradients were 1.7 times faster with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

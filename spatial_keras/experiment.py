@@ -40,6 +40,8 @@ _FLAGS = {
          "digits, or an image set of TensorFlow Datasets."),
         (flags.DEFINE_string, "data_dir", None,
          "Folder of the TensorFlow Datasets; default: theirs."),
+        (flags.DEFINE_integer, "test_images", None,
+         "Evaluate on the first test images only, this many; default: all."),
         (flags.DEFINE_integer, "image_size", None, "Resize all images to this height and width."),
     ),
     "Network": (
@@ -115,6 +117,7 @@ class Experiment:
       batch_size: unique images per step.
       seed: of everything.
       log_every: steps between logs.
+      test_images: how many test images to evaluate on; None for all.
       values: the run's flags, name -> text.
     """
 
@@ -127,6 +130,7 @@ class Experiment:
     batch_size: int
     seed: int
     log_every: int
+    test_images: int | None
     values: dict[str, str]
 
     def run(self) -> dict[str, Any]:
@@ -173,8 +177,8 @@ class Experiment:
         """Returns natural, random and grid accuracy on the test images."""
         evaluator = evaluation.Evaluator(
             self.model.classifier,
-            self.dataset.test_images,
-            self.dataset.test_labels,
+            self.dataset.test_images[: self.test_images],
+            self.dataset.test_labels[: self.test_images],
             _warp(self.model.xla),
             xla=self.model.xla,
         )
@@ -192,7 +196,7 @@ class Experiment:
     ) -> dict[str, Any]:
         return {
             "accuracies": dataclasses.asdict(accuracies),
-            "test_images": len(self.dataset.test_images),
+            "test_images": len(self.dataset.test_images[: self.test_images]),
             "steps": self.steps,
             "timing": timing,
             "flags": self.values,
@@ -226,6 +230,8 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
     value = {name: flag_values[name].value for name in _flag_names(flag_values)}
     for name in ("steps", "batch_size", "checkpoint_every", "log_every"):
         validation.check_integer(f"--{name}", value[name], 1)
+    if value["test_images"] is not None:
+        validation.check_integer("--test_images", value["test_images"], 1)
     validation.check_integer("--seed", value["seed"], 0, 2**31 - 1)
     defense = defenses.get(value["defense"])
     transformations = TransformationSet(
@@ -263,7 +269,7 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
     saver.restore()
     return Experiment(
         dataset, model, transformations, folder, saver, value["steps"], value["batch_size"],
-        value["seed"], value["log_every"], texts,
+        value["seed"], value["log_every"], value["test_images"], texts,
     )  # fmt: skip
 
 

@@ -112,6 +112,7 @@ def test_flags_reach_what_they_name(tmp_path):
         ("--max_translation=8", "must be smaller than the image, 8 pixels"),
         ("--batch_size=5000", "batch_size of data set .digits. must be in"),
         ("--batch_size=0", "--batch_size must be at least 1"),
+        ("--test_images=0", "--test_images must be at least 1"),
         ("--steps=0", "--steps must be at least 1"),
         ("--lambda=-1", "lambda must be at least 0"),
         ("--learning_rate=0", "learning_rate must be more than 0"),
@@ -130,6 +131,16 @@ def test_a_folder_of_another_run_is_refused(tmp_path):
     experiment.prepare(small.parsed(*small.RUN, f"--output_dir={tmp_path}"))
     with pytest.raises(ValueError, match="--steps is 6 there, 7 here"):
         experiment.prepare(small.parsed(*small.RUN, "--steps=7", f"--output_dir={tmp_path}"))
+
+
+def test_the_first_test_images_may_be_enough(tmp_path):
+    options = ("--steps=2", "--test_images=7", f"--output_dir={tmp_path}")
+    run = experiment.prepare(small.parsed(*small.RUN, *options))
+    images = run.dataset.test_images[:7].astype(np.float32)
+    results = run.run()
+    right = np.argmax(run.model.classifier(images), -1) == run.dataset.test_labels[:7]
+    assert results["test_images"] == 7
+    np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
 
 
 def test_help_names_every_flag_in_its_group():

@@ -30,8 +30,9 @@ class SpatialWarp(tf.keras.layers.Layer):
 
     Args:
       implementation: "op" is ImageProjectiveTransformV3 (no XLA, no gradient with respect to
-        the parameters, an approximate one to the images); "gather" is plain TensorFlow (differentiable, compiles under XLA);
-        "auto" is "gather", which works everywhere. Outside of XLA "op" is the faster one.
+        the parameters, an approximate one to the images); "gather" is plain TensorFlow
+        (differentiable, compiles under XLA); "auto" is "gather", which works everywhere. Outside
+        of XLA "op" is the faster one.
       composition: "sequential" interpolates after the rotation and again after the shift, as the
         paper's code does; "joint" interpolates once, which blurs less. They agree exactly for
         whole-pixel shifts.

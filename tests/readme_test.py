@@ -25,7 +25,7 @@ def test_the_table_names_defenses(name):
 
 
 def test_pictures_and_flagfiles_exist():
-    named = re.findall(r"\]\((docs/[^)]+)\)|--flagfile=(flags/\S+)", README)
+    named = re.findall(r"\]\((docs/[^)]+)\)|--flagfile=(flags/[\w./]+)", README)
     assert named
     for paths in named:
         assert (ROOT / "".join(paths)).exists()

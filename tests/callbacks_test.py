@@ -28,7 +28,7 @@ def train(folder, name="wo2_kl", steps=6, first_step=0):
     data = tf.data.Dataset.from_tensors((small.IMAGES, small.LABELS)).repeat()
     history = []
     keep = tf.keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, values: history.append(dict(values))
+        on_train_batch_end=lambda batch, logs: history.append(dict(logs))
     )
     model.fit(data, steps_per_epoch=steps, callbacks=[keep, logs], verbose=0)
     return logs, history

@@ -166,6 +166,7 @@ class Experiment:
                     self.checkpoints,
                     logs,
                 ],
+                shuffle=False,  # the data set is in its order already; Keras 3 would warn
                 verbose=0,
             )
         return {

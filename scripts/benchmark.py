@@ -57,9 +57,7 @@ def training_step(model: tf.keras.Model) -> Callable[[], object]:
     return lambda: {k: float(v) for k, v in model.train_function(batches).items()}
 
 
-def interleaved(
-    functions: dict[str, Callable[[], object]], rounds: int
-) -> dict[str, np.ndarray]:
+def interleaved(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
     """Times the functions in turn, A B C A B C; returns the seconds of each in every round."""
     seconds = {name: [] for name in functions}
     for function in functions.values():

@@ -1,7 +1,8 @@
 """The paper's table of defenses as data: a name such as "wo10_kl_mix" -> a Defense.
 
-A name is "std", "std_star", or a search, a method and a suffix: wo{k} _ {at, alp, klc, kl, l2}
-_ {nothing, nat, mix}. The suffix says which images the cross-entropy is taken on: worst-case
+A name is "std", "std_star", or a search, a method and a suffix: {wo{k}, pgd{n}, grid} _ {at, alp,
+klc, kl, l2} _ {nothing, nat, mix}. The search is the worst of k draws, n steps of gradient ascent,
+or all points of a grid. The suffix says which images the cross-entropy is taken on: worst-case
 ("rob" in the paper; no suffix), natural, or both.
 """
 
@@ -9,16 +10,21 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras import validation
+from spatial_keras import losses, validation
+from spatial_keras.gradient_search import GradientSearch
 from spatial_keras.robust_model import RobustModel
-from spatial_keras.search import Search, WorstOfK
+from spatial_keras.search import GridSearch, Search, WorstOfK
 from spatial_keras.transformations import TransformationSet
 from spatial_keras.warp import SpatialWarp
 
+# search: (kind, what the number in the name is)
+_SEARCHES = {"wo": ("worst_of_k", "k"), "pgd": ("gradient", "steps"), "grid": ("grid", None)}
+SEARCH_KINDS = tuple(kind for kind, _ in _SEARCHES.values())
 # method: (regularizer, lambda, objective of the search)
 _METHODS = {
     "at": (None, 0.0, "ce"),
@@ -30,7 +36,11 @@ _METHODS = {
 _SUFFIXES = {"": "worst", "nat": "natural", "mix": "both"}
 # Where the objectives of the table differ, the cross-entropy's images are searched for apart.
 _SECOND_SEARCH = {("kl", "mix"), ("l2", ""), ("l2", "mix")}
-_EXAMPLES = ("std", "std_star", "wo10_at", "wo10_alp", "wo10_klc", "wo10_kl", "wo10_l2")
+_EXAMPLES = (
+    "std",
+    "std_star",
+    *(f"{search}_{method}" for search in ("wo10", "pgd5", "grid") for method in _METHODS),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +49,9 @@ class Defense:
 
     Attributes:
       name: the row's name.
-      k: candidates per image of the worst-of-k search; 0 for no search.
+      search_kind: "worst_of_k", "gradient", "grid", or None for no search.
+      k: candidates per image of the worst-of-k search.
+      steps: gradient steps of the gradient search.
       cross_entropy: images the cross-entropy is taken on: "natural", "worst" or "both".
       objective: what the search maximizes.
       cross_entropy_objective: what a second search, for the cross-entropy's images, maximizes.
@@ -49,7 +61,9 @@ class Defense:
     """
 
     name: str
+    search_kind: str | None = None
     k: int = 0
+    steps: int = 0
     cross_entropy: str = "worst"
     objective: str = "ce"
     cross_entropy_objective: str | None = None
@@ -62,6 +76,10 @@ class Defense:
         classifier: tf.keras.Model,
         transformations: TransformationSet | None = None,
         warp: SpatialWarp | None = None,
+        *,
+        step_sizes: Sequence[float] | None = None,
+        random_start: bool = True,
+        grid_counts: Sequence[int] | None = None,
         **options: Any,
     ) -> RobustModel:
         """Wraps a classifier in a RobustModel that trains with this defense.
@@ -70,11 +88,20 @@ class Defense:
           classifier: a built model that maps images to logits.
           transformations: the set S; the paper's by default.
           warp: applies the transformations.
+          step_sizes: see `search`.
+          random_start: see `search`.
+          grid_counts: see `search`.
           **options: further arguments of RobustModel, such as seed, weight_decay, xla; those that
             the table sets, such as regularizer_weight, may be overridden.
         """
         arguments = {
-            "search": self.search(transformations, warp),
+            "search": self.search(
+                transformations,
+                warp,
+                step_sizes=step_sizes,
+                random_start=random_start,
+                grid_counts=grid_counts,
+            ),
             "cross_entropy": self.cross_entropy,
             "objective": self.objective,
             "cross_entropy_objective": self.cross_entropy_objective,
@@ -85,33 +112,65 @@ class Defense:
         return RobustModel(classifier, **{**arguments, **options})
 
     def search(
-        self, transformations: TransformationSet | None = None, warp: SpatialWarp | None = None
+        self,
+        transformations: TransformationSet | None = None,
+        warp: SpatialWarp | None = None,
+        *,
+        step_sizes: Sequence[float] | None = None,
+        random_start: bool = True,
+        grid_counts: Sequence[int] | None = None,
     ) -> Search | None:
-        """Builds this defense's search; None if it has none."""
-        return WorstOfK(self.k, transformations, warp) if self.k else None
+        """Builds this defense's search; None if it has none.
+
+        Args:
+          transformations: the set S; the paper's by default.
+          warp: applies the transformations.
+          step_sizes: of pgd's steps in tx, ty (pixels) and rotation (degrees), with no effect on
+            other searches; a quarter of each bound by default.
+          random_start: whether pgd starts at a random point, with no effect on other searches.
+          grid_counts: the grid's points in tx, ty and rotation, with no effect on other searches;
+            the paper's 5 x 5 x 31 by default.
+
+        Raises:
+          ValueError: pgd from a start where the objective has no gradient.
+        """
+        if self.search_kind is None:
+            return None
+        kind = validation.check_name("search", self.search_kind, SEARCH_KINDS)
+        if kind == "worst_of_k":
+            return WorstOfK(self.k, transformations, warp)
+        if kind == "grid":
+            counts = {} if grid_counts is None else {"counts": grid_counts}
+            return GridSearch(transformations=transformations, warp=warp, **counts)
+        if warp is not None and warp.implementation == "op":
+            # The op, chosen for its speed outside of XLA, has no gradient in the parameters.
+            warp = SpatialWarp("gather", warp.composition)
+        search = GradientSearch(self.steps, transformations, warp, step_sizes, random_start)
+        for objective in filter(None, (self.objective, self.cross_entropy_objective)):
+            search.check_objective(losses.get_objective(objective))
+        return search
 
 
 def get(name: str | Defense) -> Defense:
     """Returns the defense of this name; a Defense is returned as it is.
 
     Args:
-      name: e.g. "std", "std_star", "wo10_at", "wo10_kl_mix".
+      name: e.g. "std", "std_star", "wo10_at", "pgd5_kl", "grid_kl_nat".
 
     Raises:
-      ValueError: the name is not of the table, or k is 0.
+      ValueError: the name is not of the table, or has no candidates or steps.
     """
     if isinstance(name, Defense):
         return name
     if name == "std":
         return Defense(name, cross_entropy="natural", shift=4)
     if name == "std_star":
-        return Defense(name, k=1)
-    match = re.fullmatch(r"wo(\d+)_([a-z0-9]+?)(?:_(nat|mix))?", name)
-    if not match or match[2] not in _METHODS:
+        return Defense(name, search_kind="worst_of_k", k=1)
+    parts = r"((?:wo|pgd)(?=\d)|grid(?=_))(\d*)_([a-z0-9]+?)(?:_(nat|mix))?"
+    match = re.fullmatch(parts, name)
+    if not match or match[3] not in _METHODS:
         raise ValueError(validation.unknown_name("defense", name, _EXAMPLES))
-    k, method, suffix = int(match[1]), match[2], match[3] or ""
-    if k < 1:
-        raise ValueError(f"k must be at least 1 in defense '{name}', got {k}.")
+    prefix, number, method, suffix = match.groups(default="")
     regularizer, weight, objective = _METHODS[method]
     if regularizer is None and suffix == "nat":
         raise ValueError(
@@ -120,10 +179,20 @@ def get(name: str | Defense) -> Defense:
         )
     return Defense(
         name,
-        k=k,
+        **_described_search(name, prefix, number),
         cross_entropy=_SUFFIXES[suffix],
         objective=objective,
         cross_entropy_objective="ce" if (method, suffix) in _SECOND_SEARCH else None,
         regularizer=regularizer,
         regularizer_weight=weight,
     )
+
+
+def _described_search(name: str, prefix: str, number: str) -> dict[str, Any]:
+    """Returns the fields of a Defense that describe its search."""
+    kind, count = _SEARCHES[prefix]
+    if count is None:
+        return {"search_kind": kind}
+    if int(number) < 1:
+        raise ValueError(f"{count} must be at least 1 in defense '{name}', got {int(number)}.")
+    return {"search_kind": kind, count: int(number)}

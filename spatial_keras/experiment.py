@@ -49,7 +49,8 @@ _FLAGS = {
         (flags.DEFINE_float, "width", 1.0, "Multiplies the widths of the network's stages."),
     ),
     "Defense": (
-        (flags.DEFINE_string, "defense", "wo10_kl", "A row of the README's table, with any k."),
+        (flags.DEFINE_string, "defense", "wo10_kl",
+         "A row of the README's table, with any k, or pgd5_ or grid_ in its place."),
         (flags.DEFINE_float, "lambda", None, "Weight of the regularizer; default: the paper's."),
         (flags.DEFINE_float, "max_rotation", 30.0, "Largest rotation either way, in degrees."),
         (flags.DEFINE_float, "max_translation", 3.0, "Largest shift in each direction, in pixels."),

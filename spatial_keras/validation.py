@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 def check_name(kind: str, name: str, allowed: Iterable[str]) -> str:
@@ -66,6 +67,17 @@ def check_integer(name: str, value: int, low: int | None = None, high: int | Non
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     return check_range(name, int(value), low, high)
+
+
+def check_triple(name: str, values: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """Returns the values as a tuple if they are three: for tx, ty and rotation.
+
+    Raises:
+      ValueError: they are not three.
+    """
+    if not isinstance(values, (list, tuple)) or len(values) != 3:
+        raise ValueError(f"{name} must be three, for tx, ty and rotation, got {values!r}.")
+    return tuple(values)
 
 
 def _interval(low: float | None, high: float | None, exclusive_low: bool) -> str:

@@ -4,7 +4,15 @@ import dataclasses
 
 import pytest
 
-from spatial_keras import RobustModel, SpatialWarp, TransformationSet, WorstOfK, defenses
+from spatial_keras import (
+    GradientSearch,
+    GridSearch,
+    RobustModel,
+    SpatialWarp,
+    TransformationSet,
+    WorstOfK,
+    defenses,
+)
 from tests import search_oracles as oracles
 
 ROWS = [pair for k in (1, 3, 10, 20) for pair in oracles.table(k)]
@@ -20,6 +28,7 @@ def test_names_give_the_rows_of_the_table(name, row):
     defense = defenses.get(name)
     assert defense.name == name
     assert defense.k == row.k
+    assert defense.search_kind == ("worst_of_k" if row.k else None)
     assert defense.cross_entropy == row.cross_entropy
     assert defense.cross_entropy_objective == row.second_objective
     assert defense.regularizer == row.regularizer
@@ -28,6 +37,64 @@ def test_names_give_the_rows_of_the_table(name, row):
         assert defense.objective == row.objective
     if row.regularizer:
         assert defense.regularizer_weight == row.weight
+
+
+OTHERS = [pair for search in ("pgd1", "pgd20", "grid") for pair in oracles.searching_rows(search)]
+
+
+@pytest.mark.parametrize("name, row", OTHERS, ids=[name for name, _ in OTHERS])
+def test_other_searches_have_the_same_rows(name, row):
+    defense, by_draws = defenses.get(name), defenses.get(f"wo10_{name.split('_', 1)[1]}")
+    search = {"pgd1": ("gradient", 1), "pgd20": ("gradient", 20), "grid": ("grid", 0)}
+    kind, steps = search[name.split("_")[0]]
+    described = {"name": name, "search_kind": kind, "k": 0, "steps": steps}
+    assert defense == dataclasses.replace(by_draws, **described)
+    assert defense.cross_entropy_objective == row.second_objective
+
+
+def test_gradient_searches_are_built(classifier):
+    transformations, warp = TransformationSet(2, 1, 45), SpatialWarp(composition="joint")
+    build = defenses.get("pgd7_kl").build
+    search = build(classifier, transformations, warp, seed=5).search
+    assert type(search) is GradientSearch
+    assert (search.steps, search.step_sizes, search.random_start) == (7, None, True)
+    assert search.transformations is transformations and search.warp is warp
+    assert build(classifier, step_sizes=(2, 2, 2), grid_counts=(1, 1, 1)).search.step_sizes == (
+        2, 2, 2,
+    )  # fmt: skip
+    search = defenses.get("pgd7_alp").build(classifier, random_start=False).search
+    assert not search.random_start
+
+
+def test_grid_searches_are_built(classifier):
+    transformations, warp = TransformationSet(2, 1, 45), SpatialWarp("op", "joint")
+    build = defenses.get("grid_klc_mix").build
+    search = build(classifier, transformations, warp, random_start=False).search
+    assert type(search) is GridSearch and search.counts == (5, 5, 31)
+    assert search.transformations is transformations and search.warp is warp
+    assert build(classifier, grid_counts=(3, 3, 1)).search.counts == (3, 3, 1)
+
+
+@pytest.mark.parametrize("composition", ["sequential", "joint"])
+def test_a_gradient_search_gets_a_warp_with_a_gradient(classifier, composition):
+    warp = SpatialWarp("op", composition)
+    model = defenses.get("pgd2_kl").build(classifier, None, warp, xla=True)
+    found = model.search.warp
+    assert (found.implementation, found.composition) == ("gather", composition)
+    assert warp.implementation == "op"
+
+
+@pytest.mark.parametrize("name", ["pgd5_kl", "pgd5_l2", "pgd5_kl_nat", "pgd5_l2_mix"])
+def test_a_start_without_a_gradient_is_refused(classifier, name):
+    objective = name.split("_")[1]
+    with pytest.raises(ValueError, match=f"^S-PGD on '{objective}' needs random_start"):
+        defenses.get(name).build(classifier, random_start=False)
+
+
+def test_an_unknown_search_is_refused(classifier):
+    mine = dataclasses.replace(defenses.get("wo10_kl"), search_kind="worst_of_n")
+    with pytest.raises(ValueError, match="unknown search 'worst_of_n': did you mean 'worst_of_k'"):
+        mine.build(classifier)
 
 
 @pytest.mark.parametrize("name, row", oracles.table(3), ids=[name for name, _ in oracles.table(3)])
@@ -97,6 +164,14 @@ def test_a_defense_cannot_be_changed():
         ("", "unknown defense ''"),
         ("wo0_kl", "k must be at least 1 in defense 'wo0_kl', got 0"),
         ("wo00_at_mix", "k must be at least 1 in defense 'wo00_at_mix', got 0"),
+        ("pgd0_kl", "steps must be at least 1 in defense 'pgd0_kl', got 0"),
+        ("pgd5_kll", "unknown defense 'pgd5_kll': did you mean 'pgd5_kl'?"),
+        ("pgd_kl", "unknown defense 'pgd_kl': did you mean 'pgd5_kl'?"),
+        ("grid5_kl", "unknown defense 'grid5_kl': did you mean 'grid_kl'?"),
+        ("grid", "unknown defense 'grid'"),
+        ("grid_kl_rob", "unknown defense 'grid_kl_rob': did you mean 'grid_kl'?"),
+        ("pgd5_at_nat", "defense 'pgd5_at_nat' trains on natural images alone"),
+        ("grid_at_nat", "defense 'grid_at_nat' trains on natural images alone"),
         ("wo10_at_nat", "defense 'wo10_at_nat' trains on natural images alone"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import itertools
@@ -34,6 +35,7 @@ ROOMS = (
     "warp",
     "losses",
     "search",
+    "gradient_search",
     "robust_model",
     "defenses",
     "optimizers",
@@ -214,6 +216,9 @@ def test_bazel_installs_what_is_required(name):
 # Flags.
 
 
+build_model = functools.cache(models.get)
+
+
 @per_file(FLAGFILES)
 def test_each_flagfile_describes_an_experiment(file, monkeypatch):
     monkeypatch.chdir(ROOT)
@@ -221,12 +226,18 @@ def test_each_flagfile_describes_an_experiment(file, monkeypatch):
     experiment.define_flags(flag_values=values)
     assert values(["train.py", f"--flagfile={file}"]) == ["train.py"]
     defenses.get(values["defense"].value)
-    models.get(values["model"].value, width=values["width"].value)
+    build_model(values["model"].value, width=values["width"].value)
 
 
 # The public API.
 
 EXAMPLES = {
+    "GradientSearch": lambda: spatial_keras.GradientSearch(
+        2, EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), (0.5, 1, 2), False, 3
+    ),
+    "GridSearch": lambda: spatial_keras.GridSearch(
+        (3, 1, 5), EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), 4
+    ),
     "KLInvariance": lambda: spatial_keras.KLInvariance("sum", "divergence"),
     "LogitInvariance": lambda: spatial_keras.LogitInvariance("none", "distance"),
     "RobustModel": lambda: defenses.get("wo3_kl_nat").build(

@@ -6,9 +6,12 @@ Everything here is NumPy in float64, except the classifier itself.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+
+from tests import oracles
 
 CLASSES = 3
 SHAPE = (12, 12, 1)
@@ -62,6 +65,12 @@ def row(name: str) -> Row:
     return dict(table(k))[name]
 
 
+def searching_rows(search: str) -> list[tuple[str, Row]]:
+    """The rows that search, by name, with another search in the place of woK, e.g. "grid"."""
+    rows = TABLE.items()
+    return [(name.replace("woK", search), row) for name, row in rows if row.k == "K"]
+
+
 def classifier(
     batch_norm: bool = True, before: list | None = None, shape: tuple[int, int, int] = SHAPE, **conv
 ) -> tf.keras.Model:
@@ -102,7 +111,7 @@ def labels(count: int) -> np.ndarray:
     return np.random.default_rng(count).integers(0, CLASSES, count).astype(np.int32)
 
 
-# The network of `classifier()` in training mode.
+# The network of `classifier()`.
 
 
 def weights_of(model: tf.keras.Model) -> list[np.ndarray]:
@@ -114,10 +123,26 @@ def weights_of(model: tf.keras.Model) -> list[np.ndarray]:
 
 def training_logits(weights: list[np.ndarray], batch: np.ndarray) -> np.ndarray:
     """Logits with the batch's own statistics in BatchNorm."""
-    kernel, bias, scale, offset, dense, dense_bias = weights
+    x = convolved(weights, batch)
+    return _normalized_logits(weights, x, x.mean((0, 1, 2)), x.var((0, 1, 2)))
+
+
+def inference_logits(model: tf.keras.Model, batch: np.ndarray) -> np.ndarray:
+    """Logits with the moving statistics in BatchNorm."""
+    weights, statistics = weights_of(model), model.get_layer("norm").get_weights()[2:]
+    mean, variance = np.asarray(statistics, np.float64)
+    return _normalized_logits(weights, convolved(weights, batch), mean, variance)
+
+
+def convolved(weights: list[np.ndarray], batch: np.ndarray) -> np.ndarray:
+    """What goes into BatchNorm."""
     windows = np.lib.stride_tricks.sliding_window_view(batch / 255.0, (3, 3), axis=(1, 2))
-    x = np.einsum("bhwcij,ijco->bhwo", windows[:, ::2, ::2], kernel) + bias
-    x = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-3) * scale + offset
+    return np.einsum("bhwcij,ijco->bhwo", windows[:, ::2, ::2], weights[0]) + weights[1]
+
+
+def _normalized_logits(weights, x, mean, variance) -> np.ndarray:
+    scale, offset, dense, dense_bias = weights[2:]
+    x = (x - mean) / np.sqrt(variance + 1e-3) * scale + offset
     return np.tanh(x).reshape(len(x), -1) @ dense + dense_bias
 
 
@@ -143,6 +168,48 @@ def l2(natural: np.ndarray, worst: np.ndarray) -> np.ndarray:
 def _probabilities(logits: np.ndarray) -> np.ndarray:
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True) + 1e-8
     return p / p.sum(-1, keepdims=True)
+
+
+# Searches.
+
+
+def values_of(
+    model: tf.keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    objective: str | Callable[[np.ndarray, np.ndarray], np.ndarray],
+    warp: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a function: parameters [batch, 3] -> the objective's values [batch].
+
+    Args:
+      model: `classifier()`, in inference mode.
+      images: the images.
+      labels: class numbers.
+      objective: "ce", "kl", "l2" or a function of the natural and the warped images' logits.
+      warp: of `oracles`; the two-pass one by default.
+    """
+    warp = warp or oracles.canvas_warp
+    natural = inference_logits(model, images)
+    compare = {"kl": kl, "l2": l2, "ce": lambda _, logits: cross_entropy(labels, logits)}
+    function = compare.get(objective, objective)
+    return lambda parameters: function(natural, inference_logits(model, warp(images, parameters)))
+
+
+def worst_of(values: Callable, candidates: np.ndarray) -> np.ndarray:
+    """Of candidates [batch, k, 3] each image's first of largest value."""
+    each = [values(candidates[:, i]) for i in range(candidates.shape[1])]
+    return candidates[np.arange(len(candidates)), np.argmax(each, axis=0)]
+
+
+def climb(values: Callable, start: np.ndarray, step_sizes, bounds, steps: int) -> np.ndarray:
+    """Signed ascent from `start` [batch, 3] along finite differences, clipped to the bounds."""
+    point = np.asarray(start, np.float64)
+    for _ in range(steps):
+        offsets = 1e-6 * np.eye(3)
+        slopes = np.stack([values(point + e) - values(point - e) for e in offsets], axis=1)
+        point = np.clip(point + np.sign(slopes) * step_sizes, -np.array(bounds), bounds)
+    return point
 
 
 # Whole computations.

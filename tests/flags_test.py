@@ -1,0 +1,81 @@
+"""Every flagfile describes a row of the paper's experiments, and trains."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spatial_keras import defenses, models
+from tests import small
+
+FLAGS = pathlib.Path(__file__).parents[1] / "flags"
+FILES = sorted(FLAGS.glob("**/*.flags"))
+ROWS = (
+    "std", "std_star", "at_rob_wo10", "alp_rob_wo10", "alp_nat_wo10", "alp_mix_wo10", "kl_rob_wo10",
+    "kl_nat_wo10", "kl_mix_wo10", "klc_nat_wo10", "klc_mix_wo10", "l2_rob_wo10", "l2_nat_wo10",
+    "l2_mix_wo10",
+)  # fmt: skip
+# On CIFAR-10 some rows with other searches, too.
+SOME_ROWS = ("at_rob", "alp_rob", "kl_rob", "kl_nat", "l2_nat")
+MORE = tuple(f"{row}_{search}" for search in ("wo1", "wo20", "pgd5") for row in SOME_ROWS)
+CLASSES = {"cifar10": 10, "cifar100": 100, "svhn_cropped": 10, "digits": 10}
+
+
+def name_of(file: pathlib.Path) -> str:
+    return f"{file.parent.name}/{file.stem}"
+
+
+@pytest.mark.parametrize(
+    "folder, names",
+    [("cifar10", ROWS + MORE), ("cifar100", ROWS), ("svhn_cropped", ROWS)],
+)
+def test_the_papers_experiments(folder, names):
+    assert {file.stem for file in (FLAGS / folder).iterdir()} == {"base", *names}
+    for name in names:
+        row = name
+        if name in ROWS[2:] + MORE:
+            method, suffix, search = name.split("_")
+            row = f"{search}_{method}" if suffix == "rob" else f"{search}_{method}_{suffix}"
+        lines = (FLAGS / folder / f"{name}.flags").read_text().splitlines()
+        assert lines == [f"--flagfile=flags/{folder}/base.flags", f"--defense={row}"]
+
+
+@pytest.mark.parametrize("folder", ["cifar10", "cifar100", "svhn_cropped"])
+def test_the_papers_setting(folder, monkeypatch):
+    monkeypatch.chdir(FLAGS.parent)
+    values = small.parsed(f"--flagfile=flags/{folder}/std.flags")
+    expected = {
+        "dataset": folder, "model": "resnet32", "width": 1, "steps": 80_000, "batch_size": 64,
+        "learning_rate": 0.1, "weight_decay": 2e-4, "max_rotation": 30, "max_translation": 3,
+        "lambda": None,
+    }  # fmt: skip
+    assert {name: values[name].value for name in expected} == expected
+
+
+def marked(file: pathlib.Path):
+    """One folder has every defense; the others, and the same rows with another k, are slow."""
+    fast = file.parent.name == "cifar10" and not file.stem.endswith(("_wo1", "_wo20"))
+    marks = [] if fast else pytest.mark.slow
+    return pytest.param(file, id=name_of(file), marks=marks)
+
+
+@pytest.mark.parametrize("file", [marked(f) for f in FILES if f.stem != "base"])
+def test_each_flagfile_trains(file, monkeypatch):
+    monkeypatch.chdir(FLAGS.parent)
+    values = small.parsed(f"--flagfile={file}", "--model=resnet8", "--width=0.125")
+    value = {name: values[name].value for name in ("dataset", "model", "width", "defense")}
+    classes = CLASSES[value["dataset"]]
+    classifier = models.get(
+        value["model"], num_classes=classes, input_shape=(8, 8, 1), width=value["width"]
+    )
+    model = defenses.get(value["defense"]).build(classifier, weight_decay=2e-4)
+    model.compile(tf.keras.optimizers.SGD(0.01), run_eagerly=True, jit_compile=False)
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
+    before = classifier.get_weights()
+    logs = model.fit(images, np.arange(4), batch_size=4, verbose=0).history
+    assert np.isfinite(logs["loss"]).all() and ("regularizer" in logs) == bool(model.regularizer)
+    moved = [np.any(old != new) for old, new in zip(before, classifier.get_weights())]
+    assert np.mean(moved) > 0.9

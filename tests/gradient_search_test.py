@@ -8,11 +8,12 @@ from spatial_keras import GradientSearch, Objective, RobustModel, SpatialWarp, T
 from spatial_keras.losses import get_objective
 from tests import oracles as warp_oracles
 from tests import search_oracles as oracles
+from tests.search_oracles import run
 
 BATCH = 6
 # No whole numbers: on whole pixels the derivative is one-sided.
 BOX = TransformationSet(2.3, 1.7, 25)
-SEED = (3, 5)
+SEED = oracles.SEED
 OBJECTIVES = ["ce", "kl", "l2"]
 WARPS = {"sequential": warp_oracles.canvas_warp, "joint": warp_oracles.joint_warp}
 
@@ -25,10 +26,6 @@ def classifier():
 @pytest.fixture(scope="module")
 def batch():
     return oracles.images(BATCH).astype(np.float32), oracles.labels(BATCH)
-
-
-def run(search, classifier, batch, objective="ce", seed=SEED):
-    return np.asarray(search(classifier, *batch, get_objective(objective), tf.constant(seed)))
 
 
 def start(count=BATCH, box=BOX, seed=SEED):
@@ -116,11 +113,7 @@ def test_images_do_not_mix(classifier, batch):
 @pytest.mark.parametrize("per_pass, sizes", [(None, 2 * [6]), (9, 2 * [6]), (4, 4 * [4])])
 def test_images_go_through_the_network_in_inference_mode(batch, per_pass, sizes):
     passes = []
-
-    def network(images, training):
-        passes.append((len(images), training))
-        return tf.repeat(tf.reduce_mean(images**2, axis=(1, 2)), oracles.CLASSES, axis=1)
-
+    network = oracles.recording_network(passes)
     search = GradientSearch(2, BOX, images_per_pass=per_pass)
     run(search, network, batch)
     assert passes == [(size, False) for size in sizes]
@@ -154,14 +147,7 @@ def test_draws_depend_on_the_seed_alone(classifier, batch):
 @pytest.mark.parametrize("per_pass", [None, 3])
 def test_a_batch_of_any_size(classifier, per_pass):
     search = GradientSearch(2, BOX, images_per_pass=per_pass)
-    signature = [
-        tf.TensorSpec([None, *oracles.SHAPE]), tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([2], tf.int32),
-    ]  # fmt: skip
-    find = tf.function(
-        lambda *arguments: search(classifier, *arguments[:2], get_objective("kl"), arguments[2]),
-        input_signature=signature,
-    )
+    find = oracles.of_any_size(search, classifier, "kl")
     for count in (1, 4):
         batch = oracles.images(count).astype(np.float32), oracles.labels(count)
         found = find(*batch, tf.constant(SEED))

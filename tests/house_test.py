@@ -12,12 +12,12 @@ import pathlib
 
 import pytest
 import tensorflow as tf
-from absl import flags
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import spatial_keras
-from spatial_keras import defenses, experiment, models
+from spatial_keras import defenses, models
+from tests import small
 
 ROOT = pathlib.Path(__file__).parents[1]
 LIBRARY = sorted(file.relative_to(ROOT) for file in ROOT.glob("spatial_keras/**/*.py"))
@@ -222,9 +222,7 @@ build_model = functools.cache(models.get)
 @per_file(FLAGFILES)
 def test_each_flagfile_describes_an_experiment(file, monkeypatch):
     monkeypatch.chdir(ROOT)
-    values = flags.FlagValues()
-    experiment.define_flags(flag_values=values)
-    assert values(["train.py", f"--flagfile={file}"]) == ["train.py"]
+    values = small.parsed(f"--flagfile={file}")
     defenses.get(values["defense"].value)
     build_model(values["model"].value, width=values["width"].value)
 

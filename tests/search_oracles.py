@@ -11,10 +11,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from spatial_keras.losses import get_objective
 from tests import oracles
 
 CLASSES = 3
 SHAPE = (12, 12, 1)
+SEED = (3, 5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +173,34 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 # Searches.
+
+
+def run(search, classifier, batch, objective="ce", seed=SEED) -> np.ndarray:
+    """What a search finds for a batch of (images, labels)."""
+    return np.asarray(search(classifier, *batch, get_objective(objective), tf.constant(seed)))
+
+
+def of_any_size(search, classifier, objective: str) -> Callable:
+    """The search as one graph for batches of any size: (images, labels, seed) -> parameters."""
+    signature = [
+        tf.TensorSpec([None, *SHAPE]), tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.int32)
+    ]  # fmt: skip
+    return tf.function(
+        lambda images, labels, seed: search(
+            classifier, images, labels, get_objective(objective), seed
+        ),
+        input_signature=signature,
+    )
+
+
+def recording_network(passes: list) -> Callable:
+    """A network that notes of each pass how many images it had, and whether it was training."""
+
+    def network(images, training):
+        passes.append((len(images), training))
+        return tf.repeat(tf.reduce_mean(images**2, axis=(1, 2)), CLASSES, axis=1)
+
+    return network
 
 
 def values_of(

@@ -17,10 +17,11 @@ from spatial_keras import (
 from spatial_keras.losses import get_objective
 from spatial_keras.search import Search
 from tests import search_oracles as oracles
+from tests.search_oracles import run
 
 BATCH, K = 6, 5
 SMALL = TransformationSet(3, 2, 30)
-SEED = (3, 5)
+SEED = oracles.SEED
 OBJECTIVES = ["ce", "kl", "l2"]
 
 
@@ -41,10 +42,6 @@ def by_loop(classifier, batch):
     return {
         name: oracles.worst_by_loop(network, warp, *batch, draws(K), name) for name in OBJECTIVES
     }
-
-
-def run(search, classifier, batch, objective="ce", seed=SEED):
-    return np.asarray(search(classifier, *batch, get_objective(objective), tf.constant(seed)))
 
 
 def draws(k, seed=SEED, count=BATCH, transformations=SMALL):
@@ -114,11 +111,7 @@ def test_of_equal_values_the_first_counts(batch, per_pass):
 )
 def test_candidates_go_through_the_network_together_in_inference_mode(batch, per_pass, sizes):
     passes = []
-
-    def network(images, training):
-        passes.append((len(images), training))
-        return tf.repeat(tf.reduce_mean(images, axis=(1, 2)), oracles.CLASSES, axis=1)
-
+    network = oracles.recording_network(passes)
     run(WorstOfK(5, SMALL, None, per_pass), network, batch)
     assert passes == [(size, False) for size in sizes]
     passes.clear()
@@ -126,10 +119,18 @@ def test_candidates_go_through_the_network_together_in_inference_mode(batch, per
     assert passes == [(size, False) for size in [BATCH, *sizes]]
 
 
-@pytest.mark.parametrize("per_pass", [None, 2])
-def test_moving_statistics_stay(classifier, batch, per_pass):
+@pytest.mark.parametrize(
+    "search",
+    [
+        WorstOfK(4, SMALL),
+        WorstOfK(4, SMALL, candidates_per_pass=2),
+        GridSearch((3, 1, 4), SMALL),
+    ],
+    ids=["worst of k", "in passes", "grid"],
+)
+def test_moving_statistics_stay(classifier, batch, search):
     before = classifier.get_weights()
-    run(WorstOfK(4, SMALL, None, per_pass), classifier, batch, "kl")
+    run(search, classifier, batch, "kl")
     for old, new in zip(before, classifier.get_weights()):
         np.testing.assert_array_equal(new, old)
 
@@ -159,14 +160,7 @@ def test_the_same_worst_transformations_in_every_mode(
 @pytest.mark.parametrize("per_pass", [None, 3])
 def test_a_batch_of_any_size(classifier, per_pass):
     search = WorstOfK(4, SMALL, None, per_pass)
-    signature = [
-        tf.TensorSpec([None, *oracles.SHAPE]), tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([2], tf.int32),
-    ]  # fmt: skip
-    find = tf.function(
-        lambda *arguments: search(classifier, *arguments[:2], get_objective("kl"), arguments[2]),
-        input_signature=signature,
-    )
+    find = oracles.of_any_size(search, classifier, "kl")
     for count in (1, 4):
         batch = oracles.images(count).astype(np.float32), oracles.labels(count)
         found = find(*batch, tf.constant(SEED))
@@ -228,20 +222,9 @@ def test_of_equal_values_the_first_point_counts(batch, per_pass):
 @pytest.mark.parametrize("per_pass, sizes", [(10, [60, 60]), (5, [30] * 3), (12, [72])])
 def test_the_grid_goes_through_the_network_in_chunks_of_one_size(batch, per_pass, sizes):
     passes = []
-
-    def network(images, training):
-        passes.append((len(images), training))
-        return tf.repeat(tf.reduce_mean(images, axis=(1, 2)), oracles.CLASSES, axis=1)
-
+    network = oracles.recording_network(passes)
     run(GridSearch(COUNTS, SMALL, None, per_pass), network, batch, "kl")
     assert passes == [(size, False) for size in [BATCH, *sizes]]
-
-
-def test_the_grid_leaves_moving_statistics(classifier, batch):
-    before = classifier.get_weights()
-    run(GridSearch(COUNTS, SMALL), classifier, batch, "kl")
-    for old, new in zip(before, classifier.get_weights()):
-        np.testing.assert_array_equal(new, old)
 
 
 def test_the_default_grid_is_the_papers():

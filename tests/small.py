@@ -32,5 +32,5 @@ def parsed(*arguments):
     """Returns the experiment's flags, parsed from these arguments."""
     values = flags.FlagValues()
     experiment.define_flags(values)
-    values(["train.py", *arguments])
+    assert values(["train.py", *arguments]) == ["train.py"]  # all of them are flags
     return values

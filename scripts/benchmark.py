@@ -23,8 +23,8 @@ from rich.table import Table  # noqa: E402
 from spatial_keras import (  # noqa: E402
     SpatialWarp,
     TransformationSet,
+    command_line,
     defenses,
-    experiment,
     losses,
     models,
     validation,
@@ -211,7 +211,7 @@ def main(argv: list[str]) -> None:
     try:
         names = [validation.check_name("benchmark", n, MEASUREMENTS) for n in argv[1:]]
     except ValueError as error:
-        experiment.refuse(error)
+        command_line.refuse(error)
     table = Table("measured", "result", "goal", title=f"TensorFlow {tf.__version__}, CPU")
     for name in names or MEASUREMENTS:
         for row in MEASUREMENTS[name](_ROUNDS.value):

@@ -14,17 +14,17 @@ from absl import app  # noqa: E402 - TensorFlow reads these when it is imported
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from spatial_keras import checkpoints, experiment  # noqa: E402
+from spatial_keras import checkpoints, command_line, experiment  # noqa: E402
+
+_FLAGFILE = "\n  --flagfile=FILE: read flags from a file, e.g. flags/digits/wo10_kl.flags\n"
 
 
 def main(argv: list[str]) -> None:
     """Runs the experiment that the flags describe."""
-    if len(argv) > 1:
-        experiment.refuse(ValueError(f"not a flag: {argv[1]}"))
     try:
         run = experiment.prepare()
     except (ValueError, TypeError) as error:
-        experiment.refuse(error)
+        command_line.refuse(error)
     if run.checkpoints.step:
         sys.stderr.write(f"Going on from step {run.checkpoints.step} of {run.steps}.\n")
     try:
@@ -41,5 +41,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    experiment.define_flags()
-    app.run(main, flags_parser=experiment.parse)
+    command_line.define(experiment.FLAGS)
+    app.run(main, flags_parser=command_line.parser(experiment.FLAGS, _FLAGFILE))

@@ -4,7 +4,7 @@ An implementation of Yang, Wang, Heinze-Deml, "Invariance-inducing regularizatio
 transformations suffices to boost accuracy and spatial robustness", NeurIPS 2019.
 """
 
-from spatial_keras import data, defenses, evaluation, models
+from spatial_keras import callbacks, data, defenses, evaluation, models
 from spatial_keras.gradient_search import GradientSearch
 from spatial_keras.losses import KLInvariance, LogitInvariance, Objective
 from spatial_keras.robust_model import RobustModel
@@ -23,6 +23,7 @@ __all__ = [
     "SpatialWarp",
     "TransformationSet",
     "WorstOfK",
+    "callbacks",
     "data",
     "defenses",
     "evaluation",

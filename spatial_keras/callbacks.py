@@ -1,15 +1,17 @@
-"""What TensorBoard shows of a run: scalars, the cost of the search, worst-case examples."""
+"""What TensorBoard shows of a run: scalars, timings, worst-case examples, grid accuracy."""
 
 from __future__ import annotations
 
+import os
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import compat, figures
+from spatial_keras import compat, evaluation, figures, validation
 from spatial_keras.robust_model import RobustModel
 
 _EXAMPLES = 8
@@ -118,6 +120,63 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
             self._class_names,
         )
         return tf.io.decode_png(figures.to_png(figure), channels=3)[None]
+
+
+class GridAccuracy(tf.keras.callbacks.Callback):
+    """Evaluates natural and grid accuracy every so many steps of `fit`, and logs to TensorBoard.
+
+    Args:
+      images: a fixed subset, grey levels 0..255, [n, height, width, channels]; not of the test set,
+        if a choice is to be made by it.
+      labels: their class numbers, [n].
+      folder: TensorBoard's log folder; None for `history` only.
+      every: steps between evaluations.
+      first_step: the step that training goes on from.
+      counts: the grid's points in tx, ty and rotation.
+      **options: further arguments of `evaluation.Evaluator`, such as transformations, input_range.
+
+    Attributes:
+      history: (step, natural, grid accuracy) of every evaluation.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        folder: str | os.PathLike | None = None,
+        every: int = 1000,
+        first_step: int = 0,
+        counts: Sequence[int] = (5, 5, 31),
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self._every = validation.check_integer("every", every, 1)
+        self._images, self._labels, self._options = images, labels, options
+        self._step, self._counts = first_step, validation.check_triple("counts", counts)
+        self._writer = tf.summary.create_noop_writer()
+        if folder is not None:
+            self._writer = tf.summary.create_file_writer(str(folder))
+        self.history: list[tuple[int, float, float]] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the classifier and the images."""
+        self._evaluator = evaluation.Evaluator(
+            self.model, self._images, self._labels, **self._options
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Evaluates when it is time."""
+        self._step += 1
+        if self._step % self._every:
+            return
+        natural = self._evaluator.natural()
+        grid = self._evaluator.grid(self._counts, natural)
+        with self._writer.as_default(step=self._step):
+            for outcome in (natural, grid):
+                tf.summary.scalar(f"validation/{outcome.name}_accuracy", outcome.accuracy)
+            tf.summary.scalar("time/grid_evaluation", natural.seconds + grid.seconds)
+        self._writer.flush()
+        self.history.append((self._step, natural.accuracy, grid.accuracy))
 
 
 def draw_examples(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import sys
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from absl import flags
 from spatial_keras import (
     callbacks,
     checkpoints,
+    command_line,
     data,
     defenses,
     evaluation,
@@ -34,7 +34,7 @@ _PLACES = ("output_dir", "data_dir")
 
 
 # Group, as --help shows them -> (kind, name, default, [choices,] what it is).
-_FLAGS = {
+FLAGS = {
     "Data": (
         (flags.DEFINE_string, "dataset", "digits",
          "digits, or an image set of TensorFlow Datasets."),
@@ -78,30 +78,6 @@ _FLAGS = {
         (flags.DEFINE_integer, "log_every", 100, "Steps between TensorBoard's logs."),
     ),
 }  # fmt: skip
-
-
-def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Defines the flags of a training run, in the groups that --help shows.
-
-    Args:
-      flag_values: where to define them.
-    """
-    for group, definitions in _FLAGS.items():
-        for define, *arguments in definitions:
-            define(*arguments, flag_values=flag_values, module_name=group)
-
-
-def help_text(flag_values: flags.FlagValues = flags.FLAGS) -> str:
-    """Returns the flags' documentation, group by group."""
-    by_group = flag_values.flags_by_module_dict()
-    lines = []
-    for group in _FLAGS:
-        lines.append(f"\n{group}:")
-        for flag in by_group[group]:
-            default = "" if flag.default is None else f" (default: {flag.default})"
-            lines.append(f"  --{flag.name}: {flag.help}{default}")
-    lines.append("\n  --flagfile=FILE: read flags from a file, e.g. flags/digits/wo10_kl.flags")
-    return "\n".join(lines)
 
 
 @dataclasses.dataclass
@@ -175,38 +151,30 @@ class Experiment:
             "seconds_per_search": logs.seconds_per_search,
         }
 
-    def evaluate(self) -> evaluation.Accuracies:
-        """Returns natural, random and grid accuracy on the test images."""
+    def evaluate(self) -> dict[str, float]:
+        """Returns natural, random and grid accuracy on the test images, each in [0, 1]."""
         evaluator = evaluation.Evaluator(
-            self.model.classifier,
+            self.model,
             self.dataset.test_images[: self.test_images],
             self.dataset.test_labels[: self.test_images],
-            _warp(self.model.xla),
+            transformations=self.transformations,
             xla=self.model.xla,
         )
-        points = len(self.transformations.grid())
-        with progress.bar(points, "grid", " points") as bar:
-
-            def on_pass(done: int, standing: int) -> None:
-                bar.set_postfix(standing=standing, refresh=False)
-                bar.update(done - bar.n)
-
-            return evaluator.accuracies(self.transformations, self.seed, on_pass)
+        natural, random = evaluator.natural(), evaluator.random(seed=self.seed)
+        with progress.PassBar("grid") as bar:
+            grid = evaluator.grid(natural=natural, on_progress=bar.update)
+        return {outcome.name: outcome.accuracy for outcome in (natural, random, grid)}
 
     def _results(
-        self, timing: dict[str, float | None], accuracies: evaluation.Accuracies
+        self, timing: dict[str, float | None], accuracies: dict[str, float]
     ) -> dict[str, Any]:
         return {
-            "accuracies": dataclasses.asdict(accuracies),
+            "accuracies": accuracies,
             "test_images": len(self.dataset.test_images[: self.test_images]),
             "steps": self.steps,
             "timing": timing,
             "flags": self.values,
-            "versions": {
-                "python": platform.python_version(),
-                "tensorflow": tf.__version__,
-                "numpy": np.__version__,
-            },
+            "versions": versions(),
         }
 
     def _draw_examples(self) -> None:
@@ -229,7 +197,7 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
     Raises:
       ValueError: a flag's value is not allowed, or flags do not go together.
     """
-    value = {name: flag_values[name].value for name in _flag_names(flag_values)}
+    value = command_line.values(FLAGS, flag_values)
     for name in ("steps", "batch_size", "checkpoint_every", "log_every"):
         validation.check_integer(f"--{name}", value[name], 1)
     if value["test_images"] is not None:
@@ -239,7 +207,7 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
     transformations = TransformationSet(
         value["max_translation"], value["max_translation"], value["max_rotation"]
     )
-    xla = _use_xla(value["xla"])
+    xla = use_xla(value["xla"])
     tf.keras.mixed_precision.set_global_policy(POLICIES[value["mixed_precision"]])
     tf.keras.utils.set_random_seed(value["seed"])
     optimizer = optimizers.get(
@@ -275,12 +243,17 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
     )  # fmt: skip
 
 
-def _flag_names(flag_values: flags.FlagValues) -> list[str]:
-    by_group = flag_values.flags_by_module_dict()
-    return [flag.name for group in _FLAGS for flag in by_group[group]]
+def versions() -> dict[str, str]:
+    """Returns the versions of what the results depend on."""
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+    }
 
 
-def _use_xla(choice: str) -> bool:
+def use_xla(choice: str) -> bool:
+    """Returns whether "on", "off" or "auto" (on where there is a GPU) means XLA here."""
     if choice != "auto":
         return choice == "on"
     # On CPUs oneDNN without XLA was the faster one, on both stacks: scripts/benchmark.py xla.
@@ -294,23 +267,3 @@ def _warp(xla: bool) -> SpatialWarp:
 
 def _default_folder(value: dict[str, Any]) -> str:
     return f"runs/{value['dataset']}/{value['model']}_{value['defense']}_seed{value['seed']}"
-
-
-def parse(argv: list[str]) -> list[str]:
-    """Parses the command line; --help prints the flags by group.
-
-    A mistake ends the program with one line and exit code 2.
-    """
-    if {"--help", "-h", "--helpshort"} & set(argv):
-        sys.stdout.write(f"{sys.modules['__main__'].__doc__}{help_text()}\n")
-        sys.exit(0)
-    try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        refuse(error)
-
-
-def refuse(error: Exception) -> None:
-    """Ends the program with the error in one line and exit code 2."""
-    sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
-    sys.exit(2)

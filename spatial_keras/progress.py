@@ -11,7 +11,7 @@ import tqdm
 _SHOWN = {"loss": "loss", "natural_accuracy": "natural", "worst_accuracy": "worst"}
 
 
-def bar(total: int, description: str, unit: str, initial: int = 0) -> tqdm.tqdm:
+def bar(total: int | None, description: str, unit: str, initial: int = 0) -> tqdm.tqdm:
     """Returns a progress bar; where the output is not a terminal, it shows a line now and then."""
     interval = 0.2 if sys.stderr.isatty() else 15
     return tqdm.tqdm(
@@ -23,6 +23,35 @@ def bar(total: int, description: str, unit: str, initial: int = 0) -> tqdm.tqdm:
         maxinterval=max(interval, 10),
         dynamic_ncols=True,
     )
+
+
+class PassBar:
+    """Shows an evaluation's passes, the images still standing, and at most how long it takes.
+
+    Args:
+      description: what is evaluated.
+    """
+
+    def __init__(self, description: str) -> None:
+        self._bar = bar(None, description, " passes")
+
+    def __enter__(self) -> PassBar:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.close()
+
+    def update(self, passes: int, open_passes: int, standing: int) -> None:
+        """Shows the state.
+
+        Args:
+          passes: passes done.
+          open_passes: passes to come, should no further image break.
+          standing: images that no transformation has broken.
+        """
+        self._bar.total = passes + open_passes
+        self._bar.set_postfix(standing=standing, refresh=False)
+        self._bar.update(passes - self._bar.n)
 
 
 class ProgressBar(tf.keras.callbacks.Callback):

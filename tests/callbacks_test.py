@@ -7,7 +7,8 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
-from spatial_keras import callbacks
+from spatial_keras import callbacks, evaluation
+from spatial_keras.transformations import TransformationSet
 
 
 def read(folder):
@@ -92,3 +93,41 @@ def test_drawn_predictions_are_the_classifiers():
     np.testing.assert_array_equal(
         figure.axes[4].images[0].get_array(), np.clip(worst[1, ..., 0], 0, 255).astype(np.uint8)
     )
+
+
+@pytest.mark.parametrize("part", ["whole", "classifier"])
+def test_grid_accuracy_is_that_of_the_weights_at_the_step(tmp_path, part):
+    model = small.robust_model(learning_rate=1.0)
+    if part == "classifier":
+        model = model.classifier
+        model.compile("sgd", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    box = TransformationSet(1, 1, 20)
+    logs = callbacks.GridAccuracy(
+        small.IMAGES, small.LABELS, tmp_path, 2, first_step=1, counts=(3, 1, 3), transformations=box
+    )
+    expected = []
+
+    def evaluate(batch, logs):
+        if batch % 2 == 0:
+            fresh = evaluation.Evaluator(model, small.IMAGES, small.LABELS, transformations=box)
+            outcomes = fresh.natural(), fresh.grid((3, 1, 3))
+            expected.append((batch + 2, *(outcome.accuracy for outcome in outcomes)))
+
+    check = tf.keras.callbacks.LambdaCallback(on_train_batch_end=evaluate)
+    data = tf.data.Dataset.from_tensors((small.IMAGES, small.LABELS)).repeat()
+    model.fit(data, steps_per_epoch=5, callbacks=[check, logs], verbose=0)
+    assert logs.history == expected and [step for step, *_ in expected] == [2, 4, 6]
+    events = read(tmp_path)
+    for place, name in enumerate(("natural", "grid"), start=1):
+        found = events[f"validation/{name}_accuracy"]
+        np.testing.assert_allclose(found, [(e[0], e[place]) for e in expected], rtol=1e-6)
+    assert len(events["time/grid_evaluation"]) == 3
+
+
+def test_grid_accuracy_without_a_folder_keeps_the_history():
+    model = small.robust_model()
+    logs = callbacks.GridAccuracy(small.IMAGES, small.LABELS, every=1, counts=(1, 1, 3))
+    data = tf.data.Dataset.from_tensors((small.IMAGES, small.LABELS)).repeat()
+    model.fit(data, steps_per_epoch=1, callbacks=[logs], verbose=0)
+    ((step, natural, grid),) = logs.history
+    assert step == 1 and 0 <= grid <= natural <= 1

@@ -143,18 +143,6 @@ def test_the_first_test_images_may_be_enough(tmp_path):
     np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
 
 
-def test_help_names_every_flag_in_its_group():
-    values = small.parsed()
-    text = experiment.help_text(values)
-    groups = [
-        text.index(f"\n{group}:")
-        for group in ("Data", "Network", "Defense", "Training", "Execution", "Output")
-    ]
-    assert groups == sorted(groups)
-    for flag in values.flags_by_module_dict()["Training"]:
-        assert groups[3] < text.index(f"--{flag.name}:") < groups[4]
-
-
 def test_the_default_run_is_the_papers():
     values = small.parsed("--dataset=cifar10")
     found = {n: values[n].value for n in ("model", "steps", "batch_size", "learning_rate")}

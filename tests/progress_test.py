@@ -18,3 +18,11 @@ def test_the_bar_goes_on_from_the_first_step_and_shows_the_metrics(capsys):
 
 def test_a_bar_that_is_not_on_a_terminal_is_drawn_seldom():
     assert progress.bar(10, "grid", " points").mininterval >= 10
+
+
+def test_passes_shrink_to_what_standing_images_need(capsys):
+    with progress.PassBar("grid") as bar:
+        bar.update(20, 80, 5)
+        bar.update(40, 0, 2)
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert "grid: 100%" in last and "40/40" in last and "standing=2" in last

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from spatial_keras import defenses, experiment
+from spatial_keras import command_line, defenses, experiment
 
 IMAGES = np.random.default_rng(0).integers(0, 256, [12, 10, 10, 1]).astype(np.uint8)
 LABELS = np.arange(12, dtype=np.int32) % 3
@@ -31,6 +31,6 @@ def robust_model(name="wo2_kl", learning_rate=0.01):
 def parsed(*arguments):
     """Returns the experiment's flags, parsed from these arguments."""
     values = flags.FlagValues()
-    experiment.define_flags(values)
+    command_line.define(experiment.FLAGS, values)
     assert values(["train.py", *arguments]) == ["train.py"]  # all of them are flags
     return values

@@ -1,0 +1,8 @@
+"""How robust any classifier is: natural, random, worst-of-k, S-PGD, grid and attack accuracy."""
+
+from spatial_keras.evaluation.classifiers import load
+from spatial_keras.evaluation.evaluator import Evaluator
+from spatial_keras.evaluation.outcome import GridOutcome, Outcome, confidence_interval
+from spatial_keras.evaluation.report import Report
+
+__all__ = ["Evaluator", "GridOutcome", "Outcome", "Report", "confidence_interval", "load"]

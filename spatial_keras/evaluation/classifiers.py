@@ -1,0 +1,171 @@
+"""Any classifier as a function from grey levels to logits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras import validation
+from spatial_keras.robust_model import RobustModel
+
+OUTPUTS = ("auto", "logits", "probabilities")
+_SMALLEST_PROBABILITY = 1e-30
+
+
+def load(path: str | os.PathLike) -> Callable[..., tf.Tensor]:
+    """Returns the classifier that a file or folder holds.
+
+    Args:
+      path: a `.keras` or `.h5` file of Keras, or the folder of a SavedModel.
+
+    Returns:
+      A Keras model (of a RobustModel its classifier), or the SavedModel's signature
+      `serving_default` as a function of images.
+
+    Raises:
+      ValueError: there is none, or it cannot be read.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise ValueError(f"model '{path}' does not exist.")
+    saved_model = (path / "saved_model.pb").exists()
+    if not saved_model and path.suffix not in (".keras", ".h5"):
+        raise ValueError(
+            f"model '{path}' must be a .keras or .h5 file or the folder of a SavedModel."
+        )
+    try:
+        model = (
+            _saved_model(path) if saved_model else tf.keras.models.load_model(path, compile=False)
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"model '{path}' cannot be read: {error}") from error
+    return model.classifier if isinstance(model, RobustModel) else model
+
+
+def _keras_model(path: pathlib.Path) -> tf.keras.Model:
+    return tf.keras.models.load_model(path, compile=False)
+
+
+def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
+    loaded = tf.saved_model.load(str(path))
+    signatures = list(loaded.signatures)
+    name = validation.check_name("signature", "serving_default", signatures)
+    signature = loaded.signatures[name]
+    ((argument, spec),) = signature.structured_input_signature[1].items()
+
+    def classify(images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        (outputs,) = signature(**{argument: tf.cast(images, spec.dtype)}).values()
+        return outputs
+
+    # A signature needs the object that it came from.
+    classify.loaded = loaded
+    return classify
+
+
+class Classifier:
+    """Gives logits for grey levels, whatever scaling and outputs the wrapped model has.
+
+    Args:
+      model: a tf.keras.Model, or a function of images [batch, height, width, channels], that gives
+        logits or probabilities [batch, classes].
+      input_shape: (height, width, channels) of the images.
+      input_range: what the model expects for black (grey level 0) and white (255); grey levels
+        are scaled linearly.
+      outputs: "logits", "probabilities", or "auto": probabilities are told by lying in [0, 1]
+        with sum 1, and taken for the softmax of their logarithms.
+
+    Attributes:
+      num_classes: the number of classes.
+      notes: what a reader of the results should know, e.g. that the outputs are probabilities.
+
+    Raises:
+      ValueError: the model cannot take such images, or does not give one finite number for each of
+        two classes or more.
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., tf.Tensor],
+        input_shape: tuple[int, int, int],
+        input_range: tuple[float, float] = (0.0, 255.0),
+        outputs: str = "auto",
+    ) -> None:
+        self._model = model
+        low, high = (validation.check_range("input_range", value) for value in input_range)
+        self._low, self._scale = low, (high - low) / 255
+        validation.check_name("outputs", outputs, OUTPUTS)
+        probe = self._probe(input_shape)
+        self.num_classes = probe.shape[1]
+        looks = bool((probe >= 0).all() and np.abs(probe.sum(axis=1) - 1).max() < 1e-3)
+        self._probabilities = looks if outputs == "auto" else outputs == "probabilities"
+        if self._probabilities and not looks:
+            raise ValueError("the classifier's outputs are not probabilities, which sum to 1.")
+        self.notes = self._output_notes(outputs, looks)
+
+    def _output_notes(self, outputs: str, looks: bool) -> list[str]:
+        if outputs == "logits" and looks:
+            return ["The classifier's outputs, taken for logits, look like probabilities."]
+        if outputs == "auto" and looks:
+            return ["The classifier gives probabilities; their logarithms are taken for logits."]
+        return []
+
+    def _probe(self, input_shape: tuple[int, int, int]) -> np.ndarray:
+        """Returns the outputs for a black, a white and a noisy image."""
+        expected = getattr(self._model, "input_shape", None)
+        noise = np.random.default_rng(0).integers(0, 256, input_shape)
+        images = np.stack([np.zeros(input_shape), np.full(input_shape, 255), noise])
+        shown = " x ".join(str(size) for size in input_shape)
+        if expected is not None and not tf.TensorShape(expected[1:]).is_compatible_with(
+            input_shape
+        ):
+            wanted = " x ".join("any" if size is None else str(size) for size in expected[1:])
+            raise ValueError(f"the classifier takes images of {wanted}, got {shown}.")
+        try:
+            outputs = np.asarray(self._outputs(tf.constant(images, tf.float32)))
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            raise ValueError(f"the classifier cannot take images of {shown}: {error}") from error
+        if outputs.ndim != 2 or outputs.shape[1] < 2:
+            raise ValueError(
+                "the classifier must give [batch, classes] with at least 2 classes, "
+                f"got {list(outputs.shape)} for {len(images)} images."
+            )
+        if not np.isfinite(outputs).all():
+            raise ValueError("the classifier gives NaN or infinite outputs.")
+        return outputs
+
+    def _outputs(self, images: tf.Tensor) -> tf.Tensor:
+        images = tf.cast(images, tf.float32)
+        return tf.cast(self._model(images * self._scale + self._low, training=False), tf.float32)
+
+    def __call__(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns logits, float32 [batch, classes].
+
+        Args:
+          images: grey levels 0..255, [batch, height, width, channels].
+          training: must be False.
+        """
+        outputs = self._outputs(images)
+        if self._probabilities:
+            return tf.math.log(tf.maximum(outputs, _SMALLEST_PROBABILITY))
+        return outputs
+
+
+def fingerprint(model: Callable[..., tf.Tensor]) -> str:
+    """Returns a hash of a model's weights, which tells whether a result is of this model.
+
+    Args:
+      model: a tf.keras.Model, or what `load` returned.
+    """
+    if hasattr(model, "get_weights"):
+        weights = model.get_weights()
+    else:
+        weights = [variable.numpy() for variable in model.loaded.variables]
+    digest = hashlib.sha256()
+    for weight in weights:
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()

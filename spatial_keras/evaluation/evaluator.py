@@ -1,0 +1,330 @@
+"""Evaluator: how robust any classifier is to rotations and translations."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras import losses, validation
+from spatial_keras.evaluation import classifiers, grid
+from spatial_keras.evaluation.attack import Attack
+from spatial_keras.evaluation.judge import Judge
+from spatial_keras.evaluation.outcome import GridOutcome, Outcome
+from spatial_keras.gradient_search import GradientSearch
+from spatial_keras.robust_model import RobustModel
+from spatial_keras.transformations import TransformationSet
+from spatial_keras.warp import SpatialWarp
+
+
+class Evaluator:
+    """Evaluates a classifier on images, untouched and transformed.
+
+    Every method returns an `Outcome`: accuracy, its 95% confidence interval, and for each image
+    whether it is right and the worst transformation found.
+
+    Args:
+      classifier: a tf.keras.Model or a function of images that gives logits or probabilities
+        [batch, classes], or the path of one (see `load`). Of a RobustModel its classifier.
+      images: grey levels 0..255, [n, height, width, channels]; or a tf.data.Dataset of (images,
+        labels), batched, which is read into memory.
+      labels: class numbers, integer [n]; None with a tf.data.Dataset.
+      transformations: the set S; the paper's by default.
+      warp: applies the transformations; the paper's by default.
+      input_range: what the classifier expects for black (grey level 0) and white (255), e.g.
+        (0, 1) or (-1, 1). Transformations come before this scaling, so that what comes in from
+        outside of an image is black.
+      outputs: "logits", "probabilities", or "auto", which tells them apart.
+      batch_size: images per forward pass; 128 by default, 512 where there is a GPU.
+      xla: compile the passes with XLA.
+
+    Attributes:
+      number: how many images.
+      labels: int32 [n].
+      num_classes: the classifier's number of classes.
+      notes: what a reader of the results should know.
+
+    Raises:
+      TypeError, ValueError: images, labels and classifier do not go together, or a number is out
+        of range.
+    """
+
+    def __init__(  # noqa: PLR0913 - in the manner of Keras
+        self,
+        classifier: tf.keras.Model | Callable[..., tf.Tensor] | str | os.PathLike,
+        images: np.ndarray | tf.data.Dataset,
+        labels: np.ndarray | None = None,
+        *,
+        transformations: TransformationSet | None = None,
+        warp: SpatialWarp | None = None,
+        input_range: tuple[float, float] = (0.0, 255.0),
+        outputs: str = "auto",
+        batch_size: int | None = None,
+        xla: bool = False,
+    ) -> None:
+        if isinstance(classifier, (str, os.PathLike)):
+            classifier = classifiers.load(classifier)
+        if isinstance(classifier, RobustModel):
+            classifier = classifier.classifier
+        images, self.labels = _arrays(images, labels)
+        self.number = len(images)
+        self.transformations = TransformationSet() if transformations is None else transformations
+        self.transformations.check_fits(*images.shape[1:3])
+        if warp is None:
+            # The op is the faster one outside of XLA; the two agree to rounding.
+            warp = SpatialWarp("gather" if xla else "op")
+        self._composition = warp.composition
+        adapted = classifiers.Classifier(classifier, images.shape[1:], input_range, outputs)
+        self.num_classes, self.notes = adapted.num_classes, adapted.notes
+        _check_labels(self.labels, self.num_classes)
+        if batch_size is None:
+            batch_size = 512 if tf.config.list_physical_devices("GPU") else 128
+        validation.check_integer("batch_size", batch_size, 1)
+        self._judge = Judge(adapted, images, self.labels, warp, batch_size, xla)
+
+    def natural(self) -> Outcome:
+        """Evaluates the untouched images."""
+        start = time.perf_counter()
+        parameters = np.zeros([self.number, 3], np.float32)
+        verdicts = self._judge(np.arange(self.number), parameters)
+        return Outcome(
+            "natural", verdicts.right, parameters, verdicts.margins, self.number, _since(start)
+        )
+
+    def random(self, draws: int = 1, seed: int = 0) -> Outcome:
+        """Evaluates under uniform draws from S; the accuracy is the mean over images and draws.
+
+        Args:
+          draws: how many for each image.
+          seed: of the draws.
+        """
+        start = time.perf_counter()
+        parameters = self._draws(draws, seed)
+        index = np.repeat(np.arange(self.number), draws)
+        margins = self._judge(index, parameters.reshape(-1, 3)).margins.reshape(-1, draws)
+        rows, worst = np.arange(self.number), margins.argmin(axis=1)
+        right = (margins >= 0).mean(axis=1) if draws > 1 else margins[:, 0] >= 0
+        return Outcome(
+            "random", right, parameters[rows, worst], margins[rows, worst], index.size,
+            _since(start),
+        )  # fmt: skip
+
+    def worst_of_k(self, k: int = 10, seed: int = 0) -> Outcome:
+        """Counts an image as right if it is right under all of k uniform draws from S.
+
+        Args:
+          k: how many draws for each image.
+          seed: of the draws; the first is that of `random`.
+        """
+        return self._worst_of("worst_of_k", (draw for draw in self._draws(k, seed).swapaxes(0, 1)))
+
+    def gradient(self, steps: int = 10, restarts: int = 1, seed: int = 0) -> Outcome:
+        """Counts an image as right if it is right where each ascent of S-PGD ends.
+
+        The ascent is that of `GradientSearch` on the cross-entropy, from a random start.
+
+        Args:
+          steps: gradient steps of each ascent.
+          restarts: how many ascents for each image.
+          seed: of the starts.
+        """
+        validation.check_integer("restarts", restarts, 1)
+        warp = SpatialWarp("gather", self._composition)
+        search = GradientSearch(steps, self.transformations, warp)
+        objective = losses.get_objective("ce")
+        ends = (
+            self._judge.search(search, objective, np.arange(self.number), (seed, restart))
+            for restart in range(restarts)
+        )
+        return self._worst_of("gradient", ends, passes_before=steps)
+
+    def grid(
+        self,
+        counts: Sequence[int] = (5, 5, 31),
+        natural: Outcome | None = None,
+        partial: str | os.PathLike | None = None,
+        on_progress: grid.OnProgress | None = None,
+    ) -> GridOutcome:
+        """Counts an image as right if it is right at all points of a grid over S ("rob").
+
+        The result is that of the exhaustive evaluation, image by image. An image is done when a
+        point breaks it, and the points likeliest to do so are tried first, so that the passes left
+        are those that standing images need: all points of the grid.
+
+        Args:
+          counts: the grid's points in tx, ty and rotation; the paper's by default. With an even
+            number the untouched image is not among them.
+          natural: what `natural` returned, which saves its passes.
+          partial: a file for the state every half a minute; if it exists, the evaluation goes on
+            from there. It is removed at the end.
+          on_progress: called after each pass with (passes done, passes open at most, images
+            standing).
+        """
+        start = time.perf_counter()
+        points = self.transformations.grid(*validation.check_triple("counts", counts))
+        partial = None if partial is None else pathlib.Path(partial)
+        known = None if natural is None else natural.margins
+        found = grid.worst_points(self._judge, self.number, points, known, partial, on_progress)
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+        return self._grid_outcome(found, counts, points, start)
+
+    def attack(
+        self,
+        grid_outcome: GridOutcome,
+        steps: int = 10,
+        refinements: int = 50,
+        seed: int = 0,
+    ) -> Outcome:
+        """Attacks the images that stood the grid anywhere in S: a tighter bound on robustness.
+
+        From the (up to five) most damaging grid points of each such image, signed gradient descent
+        on the margin, then random steps around the worst point, both with shrinking steps. The
+        budget is at most 5 * (steps + 1) + refinements passes for an image.
+
+        Args:
+          grid_outcome: what `grid` returned.
+          steps: gradient steps from each point.
+          refinements: random steps.
+          seed: of the random steps.
+
+        Returns:
+          `right`: images that stood the grid and this.
+        """
+        start = time.perf_counter()
+        validation.check_integer("steps", steps, 1)
+        validation.check_integer("refinements", refinements, 0)
+        attack = Attack(self._judge, self.transformations, grid_outcome.spacing)
+        right, margins = grid_outcome.right.copy(), grid_outcome.margins.copy()
+        worst, images = grid_outcome.transformations.copy(), np.flatnonzero(grid_outcome.right)
+        worst[images], margins[images] = attack(
+            images, grid_outcome.damaging[images], margins[images], steps, refinements, seed
+        )
+        right[images] = margins[images] >= 0
+        return Outcome("attack", right, worst, margins, attack.passes, _since(start))
+
+    def grid_map(
+        self,
+        folder: str | os.PathLike,
+        counts: Sequence[int] = (5, 5, 31),
+        on_progress: grid.OnProgress | None = None,
+    ) -> GridOutcome:
+        """Evaluates every image at every point of the grid, and writes what it finds to disk.
+
+        Nothing is pruned, so it takes all passes and finds the worst point of every image. What is
+        found is written as it comes; a call that was killed goes on where it was.
+
+        Args:
+          folder: gets `margins.npy` and `losses.npy`, float32 [n, points], and `grid.npy`, float32
+            [points, 3], for `np.load(..., mmap_mode="r")`; a prediction is right where its margin
+            is at least 0. Refused if it exists.
+          counts: the grid's points in tx, ty and rotation.
+          on_progress: as for `grid`.
+        """
+        start = time.perf_counter()
+        folder = pathlib.Path(folder)
+        if folder.exists():
+            raise ValueError(f"{folder} exists already.")
+        points = self.transformations.grid(*validation.check_triple("counts", counts))
+        found = grid.write_map(self._judge, self.number, points, folder, on_progress)
+        return self._grid_outcome(found, counts, points, start)
+
+    def _grid_outcome(
+        self, found: grid.WorstPoints, counts: Sequence[int], points: np.ndarray, start: float
+    ) -> GridOutcome:
+        damaging = points[found.points]
+        spacing = self.transformations.bounds * 2 / np.maximum(np.array(counts) - 1, 2)
+        return GridOutcome(
+            "grid", found.margins[:, 0] >= 0, damaging[:, 0], found.margins[:, 0], found.passes,
+            _since(start), damaging, spacing, self.number * len(points),
+        )  # fmt: skip
+
+    def _draws(self, draws: int, seed: int) -> np.ndarray:
+        """Draws parameters [n, draws, 3]; fewer draws are the first of more."""
+        validation.check_integer("number of draws", draws, 1)
+        sample = self.transformations.sample
+        return np.stack([sample([seed, draw], [self.number]) for draw in range(draws)], axis=1)
+
+    def _worst_of(self, name: str, candidates: Any, passes_before: int = 0) -> Outcome:
+        """Judges standing images at candidates, an iterable of parameters [n, 3].
+
+        Args:
+          name: of the outcome.
+          candidates: parameters [n, 3], one after the other.
+          passes_before: passes that finding a candidate took, for each image.
+        """
+        start = time.perf_counter()
+        worst = np.zeros([self.number, 3], np.float32)
+        margins, passes = np.full(self.number, np.inf, np.float32), 0
+        for parameters in candidates:
+            index = np.flatnonzero(margins >= 0)
+            passes += self.number * passes_before + len(index)
+            if not len(index):
+                break
+            found = self._judge(index, parameters[index]).margins
+            index, found = index[found < margins[index]], found[found < margins[index]]
+            margins[index], worst[index] = found, parameters[index]
+        return Outcome(name, margins >= 0, worst, margins, passes, _since(start))
+
+
+def _since(start: float) -> float:
+    return time.perf_counter() - start
+
+
+def _arrays(
+    images: np.ndarray | tf.data.Dataset, labels: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(images, tf.data.Dataset):
+        if labels is not None:
+            raise TypeError("labels come from the tf.data.Dataset: leave them out.")
+        images, labels = _from_dataset(images)
+    elif labels is None:
+        raise TypeError("labels are missing.")
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.ndim != 4:
+        raise ValueError(
+            f"images must be [n, height, width, channels], got shape {list(images.shape)}."
+        )
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"labels must be class numbers, integer [n], got {labels.dtype} {list(labels.shape)}."
+        )
+    if len(images) == 0 or len(images) != len(labels):
+        raise ValueError(
+            f"images and labels must be equally many and at least 1, got {len(images)} images "
+            f"and {len(labels)} labels."
+        )
+    if np.issubdtype(images.dtype, np.floating) and not images.max() > 1:
+        raise ValueError(
+            f"images must be grey levels 0..255, the largest given is {images.max():.3g}; for a "
+            "classifier of images in 0..1 multiply them by 255 and give input_range=(0, 1)."
+        )
+    return images, labels.astype(np.int32)
+
+
+def _from_dataset(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or len(spec) != 2:
+        raise ValueError(f"the tf.data.Dataset must give (images, labels), it gives {spec}.")
+    if spec[0].shape.rank == 3:
+        dataset = dataset.batch(512)
+    batches = list(dataset.as_numpy_iterator())
+    if not batches:
+        raise ValueError("the tf.data.Dataset is empty.")
+    return tuple(np.concatenate(parts) for parts in zip(*batches))
+
+
+def _check_labels(labels: np.ndarray, num_classes: int) -> None:
+    bad = np.flatnonzero((labels < 0) | (labels >= num_classes))
+    if len(bad):
+        raise ValueError(
+            f"labels must be in [0, {num_classes - 1}], as the classifier has {num_classes} "
+            f"classes; got {labels[bad[0]]} for image {bad[0]}."
+        )

@@ -1,0 +1,206 @@
+"""Grid accuracy without the passes that cannot change it, and the full map on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from spatial_keras.evaluation.judge import Judge
+from spatial_keras.evaluation.point_order import PointOrder
+
+# Called with (passes done, passes open at most, images standing).
+OnProgress = Callable[[int, int, int], None]
+
+KEPT = 5
+# Images are taken in blocks, so that memory does not grow with the grid.
+_NUMBERS_IN_MEMORY = 8_000_000
+_SECONDS_BETWEEN_SAVES = 30
+
+
+@dataclasses.dataclass(eq=False)
+class WorstPoints:
+    """The most damaging points of each image, as far as images have been judged.
+
+    Attributes:
+      margins: the smallest margins, ascending, float32 [n, kept].
+      points: where they are, int [n, kept].
+      passes: passes so far.
+      done: how many images, from the first on, are finished.
+      block: margins of the block of images at work, float32 [images, points], NaN where not judged.
+    """
+
+    margins: np.ndarray
+    points: np.ndarray
+    passes: int
+    done: int
+    block: np.ndarray
+
+    def save(self, path: pathlib.Path) -> None:
+        """Writes all to a file, whole or not at all."""
+        write_arrays(path, **{k: np.asarray(v) for k, v in vars(self).items()})
+
+    @classmethod
+    def restore(cls, path: pathlib.Path) -> WorstPoints:
+        """Reads what `save` wrote."""
+        with np.load(path) as arrays:
+            state = {name: arrays[name] for name in arrays.files}
+        return cls(**{**state, "passes": int(state["passes"]), "done": int(state["done"])})
+
+
+def worst_points(
+    judge: Judge,
+    number: int,
+    grid: np.ndarray,
+    natural_margins: np.ndarray | None = None,
+    partial: pathlib.Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> WorstPoints:
+    """Judges every image at the points of a grid until one breaks it.
+
+    Batches hold pairs of a point and an image that is still standing; `PointOrder` says which.
+    The images broken are those of the exhaustive evaluation.
+
+    Args:
+      judge: judges pairs.
+      number: how many images.
+      grid: transformations, float32 [points, 3].
+      natural_margins: margins of the untouched images, float32 [n], if known.
+      partial: a file that keeps the state of a killed evaluation; if it exists, this goes on
+        from there.
+      on_progress: called after each pass.
+    """
+    size = max(judge.batch_size, _NUMBERS_IN_MEMORY // len(grid))
+    (identity,) = np.nonzero((grid == 0).all(axis=1))
+
+    def new_block(start: int) -> np.ndarray:
+        block = np.full([min(size, number - start), len(grid)], np.nan, np.float32)
+        if natural_margins is not None and len(identity):
+            block[:, identity[0]] = natural_margins[start : start + len(block)]
+        return block
+
+    if partial is not None and partial.exists():
+        state = WorstPoints.restore(partial)
+    else:
+        shape = [number, min(KEPT, len(grid))]
+        state = WorstPoints(np.zeros(shape, np.float32), np.zeros(shape, int), 0, 0, new_block(0))
+    while state.done < number:
+        _judge_block(judge, grid, state, partial, on_progress)
+        stop = state.done + len(state.block)
+        state.margins[state.done : stop], state.points[state.done : stop] = _smallest(state.block)
+        state.done, state.block = stop, new_block(stop)
+    return state
+
+
+def _judge_block(
+    judge: Judge,
+    grid: np.ndarray,
+    state: WorstPoints,
+    partial: pathlib.Path | None,
+    on_progress: OnProgress | None,
+) -> None:
+    order = PointOrder(grid, state.block)
+    later = (len(state.margins) - state.done - len(state.block)) * len(grid)
+    before = int((state.margins[: state.done, 0] >= 0).sum())
+    saved = time.monotonic()
+    images, points = order.next(judge.batch_size)
+    while len(images):
+        margins = judge(images + state.done, grid[points]).margins
+        order.record(images, points, margins)
+        state.passes += len(images)
+        if on_progress:
+            standing = before + int(order.standing.sum()) + later // len(grid)
+            on_progress(state.passes, order.open + later, standing)
+        if partial is not None and time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+            state.save(partial)
+            saved = time.monotonic()
+        images, points = order.next(judge.batch_size)
+
+
+def _smallest(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the smallest margins of each row, ascending, and where they are.
+
+    A row that was broken soon has fewer margins than are kept; its smallest then fills the rest.
+    """
+    values = np.where(np.isnan(block), np.inf, block)
+    points = np.argsort(values, axis=1, kind="stable")[:, :KEPT]
+    margins = np.take_along_axis(values, points, axis=1)
+    missing = np.isinf(margins)
+    return np.where(missing, margins[:, :1], margins), np.where(missing, points[:, :1], points)
+
+
+def write_map(
+    judge: Judge,
+    number: int,
+    grid: np.ndarray,
+    folder: pathlib.Path,
+    on_progress: OnProgress | None = None,
+) -> WorstPoints:
+    """Writes margin and loss of every image at every point into a folder, chunk by chunk.
+
+    The folder gets its name when it is complete; a killed call goes on where it was.
+
+    Args:
+      judge: judges pairs.
+      number: how many images.
+      grid: transformations, float32 [points, 3].
+      folder: gets `margins.npy` and `losses.npy`, float32 [n, points], and `grid.npy`.
+      on_progress: called after each pass.
+
+    Returns:
+      The worst points of the whole grid for every image.
+    """
+    partial = folder.with_name(f".partial-{folder.name}")
+    partial.mkdir(parents=True, exist_ok=True)
+    shape = (number, len(grid))
+    rows_done = partial / "rows.txt"
+    begun = rows_done.exists()
+    arrays = [
+        np.lib.format.open_memmap(
+            partial / f"{name}.npy", "r+" if begun else "w+", dtype=np.float32, shape=shape
+        )
+        for name in ("margins", "losses")
+    ]
+    np.save(partial / "grid.npy", grid)
+    start = int(rows_done.read_text()) if begun else 0
+    passes = start * len(grid)
+
+    def on_pass(pairs: int) -> None:
+        nonlocal passes
+        passes += pairs
+        if on_progress:
+            on_progress(passes, number * len(grid) - passes, number)
+
+    rows = -(-16 * judge.batch_size // len(grid))
+    for first in range(start, number, rows):
+        images = np.arange(first, min(first + rows, number))
+        pairs = np.repeat(images, len(grid)), np.tile(grid, [len(images), 1])
+        verdicts = judge(*pairs, on_pass)
+        for array, values in zip(arrays, (verdicts.margins, verdicts.losses)):
+            array[images] = values.reshape(len(images), len(grid))
+            array.flush()
+        write_text(rows_done, str(images[-1] + 1))
+    rows_done.unlink()
+    os.replace(partial, folder)
+    blocks = [_smallest(arrays[0][first : first + rows]) for first in range(0, number, rows)]
+    margins, worst = (np.concatenate(part) for part in zip(*blocks))
+    return WorstPoints(margins, worst, passes, number, np.empty([0, len(grid)], np.float32))
+
+
+def write_arrays(path: pathlib.Path, **arrays: np.ndarray) -> None:
+    """Writes an .npz file, whole or not at all."""
+    temporary = path.with_name(f".partial-{path.name}")
+    with temporary.open("wb") as file:
+        np.savez(file, **arrays)
+    os.replace(temporary, path)
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a text file, whole or not at all."""
+    temporary = path.with_name(f".partial-{path.name}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

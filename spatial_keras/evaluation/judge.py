@@ -1,0 +1,167 @@
+"""Judge: the passes through the network that every evaluation is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras import losses
+from spatial_keras.search import Search
+from spatial_keras.warp import SpatialWarp
+
+# The margin of a wrong prediction is negative, also where two logits tie.
+_TIE = 1e-30
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Verdicts:
+    """What the classifier makes of pairs of an image and a transformation.
+
+    Attributes:
+      margins: the logit of the label minus the largest other one, float32 [pairs]; the prediction
+        is right where it is at least 0.
+      losses: cross-entropy, float32 [pairs].
+    """
+
+    margins: np.ndarray
+    losses: np.ndarray
+
+    @property
+    def right(self) -> np.ndarray:
+        """Which predictions are right, bool [pairs]."""
+        return self.margins >= 0
+
+
+class Judge:
+    """Runs pairs of an image and a transformation through a classifier, in batches of one size.
+
+    The images stay where the network runs; only numbers of images and transformations move.
+
+    Args:
+      classifier: maps grey levels [batch, height, width, channels] to logits.
+      images: grey levels 0..255, [n, height, width, channels].
+      labels: class numbers, integer [n].
+      warp: applies the transformations.
+      batch_size: pairs per pass.
+      xla: compile the passes with XLA.
+    """
+
+    def __init__(
+        self,
+        classifier: Callable[..., tf.Tensor],
+        images: np.ndarray,
+        labels: np.ndarray,
+        warp: SpatialWarp,
+        batch_size: int,
+        xla: bool = False,
+    ) -> None:
+        self.batch_size = batch_size
+        self._classifier, self._warp = classifier, warp
+        # The op has no gradient in the transformations; the two agree to rounding.
+        self._smooth_warp = SpatialWarp("gather", warp.composition)
+        self._images = tf.constant(images)
+        self._labels = tf.constant(labels, tf.int32)
+        self._xla = xla
+        self._judge = tf.function(self._verdicts, jit_compile=xla)
+        self._slope = tf.function(self._margins_and_slopes, jit_compile=xla)
+
+    def __call__(
+        self,
+        index: np.ndarray,
+        parameters: np.ndarray,
+        on_pass: Callable[[int], None] | None = None,
+    ) -> Verdicts:
+        """Judges pairs.
+
+        Args:
+          index: numbers of images, int [pairs].
+          parameters: a transformation for each, float [pairs, 3].
+          on_pass: called after every batch with the number of pairs in it.
+
+        Raises:
+          ValueError: an output of the network is NaN.
+        """
+        return Verdicts(*self._in_batches(self._judge, index, parameters, on_pass))
+
+    def slopes(self, index: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the margins [pairs] and their gradients in the parameters, float32 [pairs, 3]."""
+        return tuple(self._in_batches(self._slope, index, parameters))
+
+    def search(
+        self,
+        search: Search,
+        objective: losses.Objective,
+        index: np.ndarray,
+        seed: tuple[int, int],
+    ) -> np.ndarray:
+        """Returns the transformations that a search finds for images, float32 [images, 3]."""
+
+        def find(numbers: tf.Tensor, starts: tf.Tensor) -> tuple[tf.Tensor]:
+            # Each image's number is folded into the seed of its batch, so batches differ.
+            batch_seed = tf.random.experimental.stateless_fold_in(
+                tf.constant(seed), numbers[0], alg="philox"
+            )
+            images = tf.cast(tf.gather(self._images, numbers), tf.float32)
+            labels = tf.gather(self._labels, numbers)
+            return (search(self._classifier, images, labels, objective, batch_seed),)
+
+        find = tf.function(find, jit_compile=self._xla)
+        return self._in_batches(find, index, np.zeros([len(index), 3]))[0]
+
+    def _in_batches(
+        self,
+        function: Callable[..., tuple[tf.Tensor, ...]],
+        index: np.ndarray,
+        parameters: np.ndarray,
+        on_pass: Callable[[int], None] | None = None,
+    ) -> list[np.ndarray]:
+        parts = []
+        for start in range(0, len(index), self.batch_size):
+            stop = min(start + self.batch_size, len(index))
+            # The last batch is filled up with repetitions of its last pair.
+            rows = np.minimum(np.arange(start, start + self.batch_size), stop - 1)
+            results = function(
+                tf.constant(index[rows], tf.int32), tf.constant(parameters[rows], tf.float32)
+            )
+            parts.append([result.numpy()[: stop - start] for result in results])
+            bad = ~np.isfinite(parts[-1][0])
+            if bad.any():
+                number = index[start:stop][bad][0]
+                raise ValueError(
+                    f"the classifier gives NaN or infinite outputs for image {number}."
+                )
+            if on_pass:
+                on_pass(stop - start)
+        return [np.concatenate(part) for part in zip(*parts)]
+
+    def _verdicts(self, index: tf.Tensor, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        logits, labels = self._logits(self._warp, index, parameters)
+        right = tf.argmax(logits, axis=-1, output_type=tf.int32) == labels
+        margins = _margins(logits, labels)
+        margins = tf.where(right, tf.maximum(margins, 0.0), tf.minimum(margins, -_TIE))
+        return margins, losses.cross_entropy(labels, logits)
+
+    def _margins_and_slopes(
+        self, index: tf.Tensor, parameters: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(parameters)
+            margins = _margins(*self._logits(self._smooth_warp, index, parameters))
+            # The sum: in inference mode no image's margin depends on another image.
+            total = tf.reduce_sum(margins)
+        return margins, tape.gradient(total, parameters)
+
+    def _logits(
+        self, warp: SpatialWarp, index: tf.Tensor, parameters: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        images = tf.cast(tf.gather(self._images, index), tf.float32)
+        return self._classifier(warp(images, parameters)), tf.gather(self._labels, index)
+
+
+def _margins(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    is_label = tf.one_hot(labels, logits.shape[-1], on_value=True, off_value=False)
+    label = tf.reduce_max(tf.where(is_label, logits, logits.dtype.min), axis=-1)
+    return label - tf.reduce_max(tf.where(is_label, logits.dtype.min, logits), axis=-1)

@@ -1,0 +1,92 @@
+"""Outcome: what one evaluation found, image by image, with its accuracy and confidence interval."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+# The normal distribution's quantile for intervals of 95%.
+_QUANTILE = 1.959964
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """The result of one evaluation on n images.
+
+    Attributes:
+      name: "natural", "random", "worst_of_k", "gradient", "grid" or "attack".
+      right: whether each image counts as right: bool [n]; for random accuracy the fraction of its
+        draws, float [n].
+      transformations: of those tried, the one of smallest margin for each image, float32 [n, 3],
+        in pixels and degrees.
+      margins: the margin there (the label's logit minus the largest other one), float32 [n].
+      passes: how many images went through the network, with or without a gradient.
+      seconds: the time it took.
+    """
+
+    name: str
+    right: np.ndarray
+    transformations: np.ndarray
+    margins: np.ndarray
+    passes: int
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """The mean of `right`, in [0, 1]."""
+        return float(np.mean(self.right))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% confidence interval of the accuracy, over draws of the n images."""
+        return confidence_interval(self.right)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return (
+            f"{self.name}: {self.accuracy:.1%} ({low:.1%} to {high:.1%}), "
+            f"{self.passes:,} passes, {self.seconds:.1f} s"
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GridOutcome(Outcome):
+    """The result of a grid evaluation.
+
+    An image that a point breaks is not tried further, so that `transformations` and `margins` are
+    the worst of the whole grid for the standing images only.
+
+    Attributes:
+      damaging: for each image the points of smallest margin found, worst first, float32
+        [n, 1 to 5, 3].
+      spacing: the grid's steps in tx, ty (pixels) and rotation (degrees), float32 [3]; the bound
+        where there is but one point.
+      exhaustive: how many passes an evaluation without pruning takes.
+    """
+
+    damaging: np.ndarray
+    spacing: np.ndarray
+    exhaustive: int
+
+
+def confidence_interval(right: np.ndarray) -> tuple[float, float]:
+    """Returns the 95% confidence interval of a mean over images.
+
+    It is Wilson's for right or wrong, which stays within [0, 1] and holds for few images; for
+    fractions it is the normal approximation.
+
+    Args:
+      right: bool, or fractions in [0, 1], [n].
+    """
+    values = np.asarray(right, np.float64)
+    number, mean = len(values), float(np.mean(right))
+    if not np.isin(values, (0, 1)).all():
+        half = _QUANTILE * float(np.std(values, ddof=1)) / math.sqrt(number)
+        return max(mean - half, 0.0), min(mean + half, 1.0)
+    share = _QUANTILE**2 / number
+    center = (mean + share / 2) / (1 + share)
+    half = _QUANTILE / (1 + share) * math.sqrt(mean * (1 - mean) / number + share / (4 * number))
+    # Exact at the ends, where rounding would leave a trace.
+    return (0.0 if mean == 0 else center - half), (1.0 if mean == 1 else center + half)

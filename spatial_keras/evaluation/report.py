@@ -1,0 +1,123 @@
+"""Report: the outcomes of an evaluation as tables, JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from spatial_keras.evaluation.outcome import GridOutcome, Outcome
+
+_ANGLE_BINS = 12
+_COORDINATES = ("tx", "ty", "rotation")
+
+
+class Report:
+    """What several evaluations of the same images found.
+
+    Args:
+      outcomes: in the order in which they are shown.
+      labels: class numbers, integer [n].
+      class_names: the name of each class; the numbers by default.
+      notes: what a reader should know.
+    """
+
+    def __init__(
+        self,
+        outcomes: Sequence[Outcome],
+        labels: np.ndarray,
+        class_names: Sequence[str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.outcomes = {outcome.name: outcome for outcome in outcomes}
+        self.labels = labels
+        self.class_names = class_names or [str(i) for i in range(int(labels.max()) + 1)]
+        self.notes = [*notes, *self._found()]
+
+    def _found(self) -> list[str]:
+        if not {"grid", "attack"} <= self.outcomes.keys():
+            return []
+        standing = self.outcomes["grid"].right
+        broken = int(np.sum(standing & ~self.outcomes["attack"].right))
+        return [
+            f"The attack broke {broken} of the {int(standing.sum())} images that the grid calls "
+            "robust."
+        ]
+
+    def measures(self) -> dict[str, dict[str, float]]:
+        """Returns of each outcome accuracy, the ends of its 95% interval, passes and seconds."""
+        table = {}
+        for name, outcome in self.outcomes.items():
+            low, high = outcome.interval
+            table[name] = {
+                "accuracy": outcome.accuracy, "low": low, "high": high,
+                "passes": outcome.passes, "seconds": outcome.seconds,
+            }  # fmt: skip
+            if isinstance(outcome, GridOutcome):
+                table[name]["exhaustive_passes"] = outcome.exhaustive
+        return table
+
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """Returns of each class that has images how many, and every accuracy on them."""
+        table = {}
+        for number, name in enumerate(self.class_names):
+            members = self.labels == number
+            if members.any():
+                accuracies = {k: float(o.right[members].mean()) for k, o in self.outcomes.items()}
+                table[name] = {"images": int(members.sum()), **accuracies}
+        return table
+
+    def worst_angles(self) -> dict[str, list[float]] | None:
+        """Returns a histogram of the rotations that the grid or, after it, the attack came to.
+
+        Returns:
+          "edges" in degrees, [bins + 1], and counts "broken" and "standing" [bins]; None if there
+          is neither outcome.
+        """
+        outcome = self.outcomes.get("attack", self.outcomes.get("grid"))
+        if outcome is None:
+            return None
+        angles = outcome.transformations[:, 2]
+        bound = max(float(np.abs(angles).max()), 1.0)
+        edges = np.linspace(-bound, bound, _ANGLE_BINS + 1)
+        broken, standing = (
+            np.histogram(angles[chosen], edges)[0].tolist()
+            for chosen in (~outcome.right, outcome.right)
+        )
+        return {"edges": edges.tolist(), "broken": broken, "standing": standing}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all but the single images, for a JSON file."""
+        return {
+            "images": len(self.labels),
+            "measures": self.measures(),
+            "per_class": self.per_class(),
+            "worst_angles": self.worst_angles(),
+            "notes": self.notes,
+        }
+
+    def to_csv(self) -> str:
+        """Returns one line per image: its class, and what each outcome found for it.
+
+        `NAME_right` is 1, 0 or a fraction of draws; `NAME_tx`, `NAME_ty` (pixels) and
+        `NAME_rotation` (degrees) are the transformation of smallest margin found, `NAME_margin`.
+        """
+        columns: dict[str, Sequence[Any]] = {
+            "image": range(len(self.labels)),
+            "label": self.labels,
+            "class": [self.class_names[label] for label in self.labels],
+        }
+        for name, outcome in self.outcomes.items():
+            columns[f"{name}_right"] = [f"{value:.6g}" for value in outcome.right.astype(float)]
+            if name != "natural":
+                for coordinate, values in zip(_COORDINATES, outcome.transformations.T):
+                    columns[f"{name}_{coordinate}"] = [f"{value:.6g}" for value in values]
+            columns[f"{name}_margin"] = [f"{value:.6g}" for value in outcome.margins]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values()))
+        return text.getvalue()

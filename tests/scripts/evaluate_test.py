@@ -1,0 +1,98 @@
+"""The script as a user calls it: its tables, its files, killed and resumed, its exit codes."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "evaluate.py"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+
+
+@pytest.fixture(name="model", scope="module")
+def make_model(tmp_path_factory):
+    """A small classifier of 8x8 digits that gives probabilities for images in 0..1."""
+    tf.keras.utils.set_random_seed(0)
+    inputs = tf.keras.Input([8, 8, 1])
+    outputs = tf.keras.layers.Dense(10, "softmax")(tf.keras.layers.Flatten()(inputs))
+    path = tmp_path_factory.mktemp("model") / "some.keras"
+    tf.keras.Model(inputs, outputs).save(path)
+    return path
+
+
+def command(model, *arguments):
+    options = (f"--model={model}", "--dataset=digits", "--image_size=8", "--input_range=0,1")
+    return [sys.executable, str(SCRIPT), *options, *arguments]
+
+
+def run(model, *arguments):
+    return subprocess.run(
+        command(model, *arguments), capture_output=True, text=True, env=ENVIRONMENT
+    )
+
+
+def test_tables_and_files(model, tmp_path):
+    output = tmp_path / "found.json"
+    options = ("--limit=20", "--grid_counts=3,3,3", "--attack_refinements=2", "--attack_steps=2")
+    found = run(model, *options, f"--output={output}")
+    assert found.returncode == 0, found.stderr
+    for text in ("natural", "attack", "95% interval", "Accuracy by class", "Worst rotations"):
+        assert text in found.stdout
+    assert "gives probabilities" in found.stdout and "first 20 of 360" in found.stdout
+    assert "standing=" in found.stderr  # the progress bar
+    results = json.loads(output.read_text())
+    accuracies = {name: measure["accuracy"] for name, measure in results["measures"].items()}
+    assert accuracies["attack"] <= accuracies["grid"] <= accuracies["natural"]
+    assert len(output.with_suffix(".csv").read_text().splitlines()) == 21
+
+
+@pytest.mark.slow
+def test_an_evaluation_killed_within_the_map_resumes(model, tmp_path):
+    output = f"--output={tmp_path / 'a.json'}"
+    options = ("--limit=30", "--measures=grid", "--map", "--batch_size=8", output)
+    process = subprocess.Popen(command(model, *options), env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    rows = tmp_path / ".partial-a" / ".partial-map" / "rows.txt"
+    while not rows.exists():
+        assert process.poll() is None, "ended before it could be killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "a.json").exists()
+    resumed = run(model, *options, "--batch_size=256", "--resume")
+    assert resumed.returncode == 2 and "begun with another" in resumed.stderr
+    resumed = run(model, *options, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    pruned = run(model, "--limit=30", "--measures=grid", f"--output={tmp_path / 'b.json'}")
+    assert pruned.returncode == 0, pruned.stderr
+    first, second = (json.loads((tmp_path / f"{name}.json").read_text()) for name in "ab")
+    assert first["measures"]["grid"]["accuracy"] == second["measures"]["grid"]["accuracy"]
+    assert np.load(tmp_path / "a_map" / "losses.npy").shape == (30, 775)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--measures=grd",), "did you mean 'grid'"),
+        (("--no_such_flag=1",), "no_such_flag"),
+        (("--image_size=9",), "takes images of 8 x 8 x 1"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(model, arguments, message):
+    found = run(model, *arguments)
+    assert found.returncode == 2
+    last = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
+    assert len(last) == 1 and message in last[0]
+    assert "Traceback" not in found.stderr
+
+
+def test_help_is_grouped(model):
+    found = run(model, "--help")
+    assert found.returncode == 0
+    assert "Measures:\n  --measures:" in found.stdout

@@ -13,6 +13,8 @@ from spatial_keras.transformations import TransformationSet
 from spatial_keras.warp import SpatialWarp
 
 CROSS_ENTROPY_ON = ("natural", "worst", "both")
+# The arguments that are objects with configurations of their own.
+_OBJECTS = ("classifier", "search", "objective", "cross_entropy_objective", "regularizer")
 # Places in the seed of a step, so that its draws are independent of each other.
 _SHIFT, _SEARCH, _CROSS_ENTROPY_SEARCH = range(3)
 
@@ -289,16 +291,11 @@ class RobustModel(tf.keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        objects = {"classifier": self.classifier, "search": self.search}
-        objects["regularizer"] = self.regularizer
-        config = {k: tf.keras.utils.serialize_keras_object(v) for k, v in objects.items()}
-        second = self.cross_entropy_objective
+        serialize = tf.keras.utils.serialize_keras_object
         return {
             **super().get_config(),
-            **config,
+            **{name: serialize(getattr(self, name)) for name in _OBJECTS},
             "cross_entropy": self.cross_entropy,
-            "objective": self.objective.name,
-            "cross_entropy_objective": second.name if second else None,
             "regularizer_weight": self.regularizer_weight,
             "shift": self.shift,
             "weight_decay": self.weight_decay,
@@ -310,7 +307,7 @@ class RobustModel(tf.keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> RobustModel:
         """Builds the model from its configuration."""
         config = dict(config)
-        for name in ("classifier", "search", "regularizer"):
+        for name in _OBJECTS:
             config[name] = tf.keras.utils.deserialize_keras_object(config[name], custom_objects)
         return cls(**config)
 

@@ -45,7 +45,8 @@ _FLAGS = {
         (flags.DEFINE_integer, "image_size", None, "Resize all images to this height and width."),
     ),
     "Network": (
-        (flags.DEFINE_string, "model", "resnet32", "resnet8, resnet14, resnet20, ... (6n + 2)."),
+        (flags.DEFINE_string, "model", "resnet32",
+         "resnet8, resnet14, resnet20, ... (6n + 2), or vgg11, vgg13, vgg16, vgg19."),
         (flags.DEFINE_float, "width", 1.0, "Multiplies the widths of the network's stages."),
     ),
     "Defense": (

@@ -80,6 +80,14 @@ def test_xla_trains(tmp_path):
     assert run.checkpoints.step == 2
 
 
+def test_vgg_trains(tmp_path):
+    options = ("--model=vgg16", "--image_size=17", "--steps=2", f"--output_dir={tmp_path}")
+    run = experiment.prepare(small.parsed(*small.RUN, *options))
+    assert run.model.classifier.name == "vgg16"
+    run.train()
+    assert run.checkpoints.step == 2
+
+
 @pytest.mark.skipif(compat.IS_KERAS_3, reason="Keras 3 has no Addons")
 def test_sgdw_decays_instead_of_the_loss(tmp_path):
     options = ("--optimizer=sgdw", "--steps=2", f"--output_dir={tmp_path}")
@@ -107,6 +115,7 @@ def test_flags_reach_what_they_name(tmp_path):
         ("--dataset=digit", "did you mean 'digits'"),
         ("--model=resnet9", "depth must be 6n"),
         ("--model=resent32", "did you mean 'resnet32'"),
+        ("--model=vgg16", "vgg16 .* at least 17x17, got 8x8"),
         ("--optimizer=momentun", "did you mean 'momentum'"),
         ("--max_rotation=-1", "max_rotation must be in"),
         ("--max_translation=8", "must be smaller than the image, 8 pixels"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,13 @@ _FLAGS = {
         (flags.DEFINE_string, "defense", "wo10_kl",
          "A row of the README's table, with any k, or pgd5_ or grid_ in its place."),
         (flags.DEFINE_float, "lambda", None, "Weight of the regularizer; default: the paper's."),
+        (flags.DEFINE_string, "pgd_step_sizes", None,
+         "Of pgd's steps in tx, ty (pixels) and rotation (degrees), e.g. 2,2,2, the original's; "
+         "default: a quarter of each bound."),
+        (flags.DEFINE_enum, "pgd_start", None, ["random", "zero"],
+         "Where pgd starts: at a random point or at the untouched image; default: random."),
+        (flags.DEFINE_string, "grid_counts", None,
+         "Points in tx, ty and rotation that grid searches in training; default: 5,5,31."),
         (flags.DEFINE_float, "max_rotation", 30.0, "Largest rotation either way, in degrees."),
         (flags.DEFINE_float, "max_translation", 3.0, "Largest shift in each direction, in pixels."),
     ),
@@ -254,7 +262,6 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
         input_shape=dataset.input_shape,
         width=value["width"],
     )
-    options = {} if value["lambda"] is None else {"regularizer_weight": value["lambda"]}
     decay = 0.0 if value["optimizer"] in optimizers.DECOUPLED else value["weight_decay"]
     model = defense.build(
         classifier,
@@ -263,7 +270,7 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
         weight_decay=decay,
         seed=value["seed"],
         xla=xla,
-        **options,
+        **_defense_options(defense, value),
     )
     model.compile(optimizer=optimizer, jit_compile=False)
     texts = {k: str(v) for k, v in value.items() if v is not None and k not in _PLACES}
@@ -274,6 +281,45 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
         dataset, model, transformations, folder, saver, value["steps"], value["batch_size"],
         value["seed"], value["log_every"], value["test_images"], texts,
     )  # fmt: skip
+
+
+def _defense_options(defense: defenses.Defense, value: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of Defense.build that have flags of their own.
+
+    Raises:
+      ValueError: a flag's value is not allowed, or it has no effect on this defense.
+    """
+    by_pgd = (defense.search_kind == "gradient", "it does not search by pgd")
+    effects = {
+        "lambda": (defense.regularizer is not None, "its loss has no regularizer"),
+        "pgd_step_sizes": by_pgd,
+        "pgd_start": by_pgd,
+        "grid_counts": (defense.search_kind == "grid", "it does not search a grid"),
+    }
+    for name, (effective, reason) in effects.items():
+        if value[name] is not None and not effective:
+            raise ValueError(f"--{name} has no effect on defense '{defense.name}': {reason}.")
+    weight = {} if value["lambda"] is None else {"regularizer_weight": value["lambda"]}
+    return {
+        "step_sizes": _three("pgd_step_sizes", value["pgd_step_sizes"], float, "numbers"),
+        "random_start": value["pgd_start"] != "zero",
+        "grid_counts": _three("grid_counts", value["grid_counts"], int, "integers"),
+        **weight,
+    }
+
+
+def _three(
+    name: str, text: str | None, kind: Callable[[str], float], kinds: str
+) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        tx, ty, rotation = map(kind, text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"--{name} must be three {kinds}, for tx, ty and rotation, got '{text}'."
+        ) from None
+    return [tx, ty, rotation]
 
 
 def _flag_names(flag_values: flags.FlagValues) -> list[str]:

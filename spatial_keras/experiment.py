@@ -155,7 +155,7 @@ class Experiment:
         return results
 
     def train(self) -> dict[str, float | None]:
-        """Trains to the last step and returns seconds per step and per search."""
+        """Trains to the last step and returns seconds per step, of it in search and gradient."""
         first_step = self.checkpoints.step
         batch = slice(0, self.batch_size)
         logs = callbacks.TensorBoardLogs(
@@ -182,6 +182,7 @@ class Experiment:
         return {
             "seconds_per_step": logs.seconds_per_step,
             "seconds_per_search": logs.seconds_per_search,
+            "seconds_per_gradient": logs.seconds_per_gradient,
         }
 
     def evaluate(self) -> evaluation.Accuracies:

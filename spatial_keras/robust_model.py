@@ -163,8 +163,19 @@ class RobustModel(tf.keras.Model):
             return metrics
         return [m for m in metrics if m is not self._natural_accuracy]
 
+    @property
+    def objectives(self) -> tuple[losses.Objective, ...]:
+        """What the searches of a step maximize, one objective each."""
+        if self.search is None:
+            return ()
+        return tuple(filter(None, (self.objective, self.cross_entropy_objective)))
+
     def worst_transformations(
-        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        seed: tf.Tensor,
+        objective: losses.Objective | None = None,
     ) -> tf.Tensor:
         """Returns what the search finds for the images: parameters, float32 [batch, 3].
 
@@ -172,9 +183,10 @@ class RobustModel(tf.keras.Model):
           images: grey levels 0..255, [batch, height, width, channels].
           labels: class numbers [batch].
           seed: two integers.
+          objective: what to maximize; the model's `objective` by default.
         """
-        images = _to_float(images)
-        return self.search(self.classifier, images, labels, self.objective, seed)
+        images, objective = _to_float(images), objective or self.objective
+        return self.search(self.classifier, images, labels, objective, seed)
 
     @property
     def _trains_on_natural(self) -> bool:

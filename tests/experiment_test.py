@@ -23,7 +23,8 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path):
     assert json.loads((tmp_path / "results.json").read_text()) == results
     assert results["steps"] == 6 and results["test_images"] == 360
     assert results["flags"]["defense"] == "wo2_kl"
-    assert results["timing"]["seconds_per_step"] > 0
+    assert set(results["timing"]) == {f"seconds_per_{x}" for x in ("step", "search", "gradient")}
+    assert results["timing"]["seconds_per_gradient"] < results["timing"]["seconds_per_step"]
 
     classifier = tf.keras.models.load_model(tmp_path / "classifier.keras")
     images = run.dataset.test_images.astype(np.float32)

@@ -111,6 +111,8 @@ class RobustModel(tf.keras.Model):
             raise ValueError(
                 "cross_entropy_objective needs a regularizer and cross_entropy 'worst' or 'both'."
             )
+        for objective in self.objectives:
+            self.search.check_objective(objective)
         if self.search is not None and None not in self.classifier.input_shape[1:3]:
             self.search.transformations.check_fits(*self.classifier.input_shape[1:3])
         if self.xla and self.search is not None and self.search.warp.implementation == "op":

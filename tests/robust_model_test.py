@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras import RobustModel, SpatialWarp, TransformationSet, WorstOfK
+from spatial_keras import GradientSearch, RobustModel, SpatialWarp, TransformationSet, WorstOfK
 from tests import search_oracles as oracles
 from tests.keras_state import steps_taken
 from tests.robust_models import (
@@ -204,6 +204,20 @@ def test_labels_may_have_a_last_axis_of_one():
             {"search": WorstOfK(2, warp=SpatialWarp("op")), "xla": True},
             ValueError,
             "xla needs a warp with implementation 'gather', got 'op'",
+        ),
+        (
+            {"search": GradientSearch(2, random_start=False), "objective": "l2"},
+            ValueError,
+            "^S-PGD on 'l2' needs random_start",
+        ),
+        (
+            {
+                "search": GradientSearch(2, random_start=False),
+                "cross_entropy_objective": "kl",
+                "regularizer": "kl",
+            },
+            ValueError,
+            "^S-PGD on 'kl' needs random_start",
         ),
         (
             {"search": WorstOfK(2, TransformationSet(12, 0, 0))},

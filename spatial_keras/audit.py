@@ -39,7 +39,7 @@ FLAGS = {
          "Folder of a run of train.py; also of one that has not finished."),
         (flags.DEFINE_string, "model", None,
          "A .keras or .h5 file or the folder of a SavedModel, in the place of --run."),
-        (flags.DEFINE_list, "input_range", ["0", "255"],
+        (flags.DEFINE_string, "input_range", "0,255",
          "What the model expects for black and white, e.g. 0,1 or -1,1."),
         (flags.DEFINE_enum, "outputs", "auto", ["auto", "logits", "probabilities"],
          "What the model gives."),
@@ -66,7 +66,7 @@ FLAGS = {
         (flags.DEFINE_integer, "k", 10, "Draws per image, of the worst of k."),
         (flags.DEFINE_integer, "gradient_steps", 10, "Steps of each ascent of S-PGD."),
         (flags.DEFINE_integer, "gradient_restarts", 1, "Ascents per image of S-PGD."),
-        (flags.DEFINE_list, "grid_counts", ["5", "5", "31"],
+        (flags.DEFINE_string, "grid_counts", "5,5,31",
          "The grid's points in tx, ty and rotation."),
         (flags.DEFINE_integer, "attack_steps", 10,
          "Gradient steps of the attack from each of up to five grid points."),
@@ -276,19 +276,8 @@ def _check(value: dict[str, Any]) -> None:
     for name in ("limit", "batch_size"):
         if value[name] is not None:
             validation.check_integer(f"--{name}", value[name], 1)
-    value["grid_counts"] = _numbers("grid_counts", value["grid_counts"], int, 3)
-    value["input_range"] = _numbers("input_range", value["input_range"], float, 2)
-
-
-def _numbers(name: str, texts: list[Any], kind: type, count: int) -> tuple[Any, ...]:
-    try:
-        numbers = tuple(kind(text) for text in texts)
-    except ValueError:
-        numbers = ()
-    if len(numbers) != count:
-        given = ",".join(str(text) for text in texts)
-        raise ValueError(f"--{name} must be {count} numbers with commas between, got '{given}'.")
-    return numbers
+    value["grid_counts"] = command_line.numbers("grid_counts", value["grid_counts"], int, 3)
+    value["input_range"] = command_line.numbers("input_range", value["input_range"], float, 2)
 
 
 def _notes(

@@ -42,6 +42,28 @@ def help_text(groups: Groups, flag_values: flags.FlagValues = flags.FLAGS) -> st
     return "\n".join(lines)
 
 
+def numbers(name: str, text: str, kind: type, count: int) -> list[float]:
+    """Returns the numbers of a text such as "5,5,31".
+
+    Args:
+      name: the flag's name, for the message.
+      text: the numbers with commas between.
+      kind: int or float.
+      count: how many there must be.
+
+    Raises:
+      ValueError: there are others, or they are not numbers of this kind.
+    """
+    try:
+        found = [kind(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if len(found) != count:
+        kinds = "integers" if kind is int else "numbers"
+        raise ValueError(f"--{name} must be {count} {kinds} with commas between, got '{text}'.")
+    return found
+
+
 def parser(
     groups: Groups, epilog: str = "", flag_values: flags.FlagValues = flags.FLAGS
 ) -> Callable[[list[str]], list[str]]:

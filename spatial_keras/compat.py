@@ -54,14 +54,6 @@ def build_optimizer(
         optimizer._create_all_weights(variables)
 
 
-def step(optimizer: tf.keras.optimizers.Optimizer) -> int:
-    """Returns the number of steps taken.
-
-    `int(optimizer.iterations)` fails in Keras 2.15 when the variable is distributed.
-    """
-    return int(tf.keras.backend.get_value(optimizer.iterations))
-
-
 def addons(user: str) -> types.ModuleType:
     """Returns tensorflow_addons.
 
@@ -93,9 +85,3 @@ def learning_rate(optimizer: Any) -> float:
     if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
         rate = rate(optimizer.iterations)
     return float(tf.keras.backend.get_value(rate))
-
-
-def optimizer_variables(optimizer: tf.keras.optimizers.Optimizer) -> list[tf.Variable]:
-    """Returns the optimizer's variables: a list in Keras 3, a method in some of Keras 2.15."""
-    variables = optimizer.variables
-    return list(variables() if callable(variables) else variables)

@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras import losses, validation
+from spatial_keras import validation
 from spatial_keras.gradient_search import GradientSearch
 from spatial_keras.robust_model import RobustModel
 from spatial_keras.search import GridSearch, Search, WorstOfK
@@ -130,9 +130,6 @@ class Defense:
           random_start: whether pgd starts at a random point, with no effect on other searches.
           grid_counts: the grid's points in tx, ty and rotation, with no effect on other searches;
             the paper's 5 x 5 x 31 by default.
-
-        Raises:
-          ValueError: pgd from a start where the objective has no gradient.
         """
         if self.search_kind is None:
             return None
@@ -145,10 +142,7 @@ class Defense:
         if warp is not None and warp.implementation == "op":
             # The op, chosen for its speed outside of XLA, has no gradient in the parameters.
             warp = SpatialWarp("gather", warp.composition)
-        search = GradientSearch(self.steps, transformations, warp, step_sizes, random_start)
-        for objective in filter(None, (self.objective, self.cross_entropy_objective)):
-            search.check_objective(losses.get_objective(objective))
-        return search
+        return GradientSearch(self.steps, transformations, warp, step_sizes, random_start)
 
 
 def get(name: str | Defense) -> Defense:

@@ -45,13 +45,21 @@ FLAGS = {
         (flags.DEFINE_integer, "image_size", None, "Resize all images to this height and width."),
     ),
     "Network": (
-        (flags.DEFINE_string, "model", "resnet32", "resnet8, resnet14, resnet20, ... (6n + 2)."),
+        (flags.DEFINE_string, "model", "resnet32",
+         "resnet8, resnet14, resnet20, ... (6n + 2), or vgg11, vgg13, vgg16, vgg19."),
         (flags.DEFINE_float, "width", 1.0, "Multiplies the widths of the network's stages."),
     ),
     "Defense": (
         (flags.DEFINE_string, "defense", "wo10_kl",
          "A row of the README's table, with any k, or pgd5_ or grid_ in its place."),
         (flags.DEFINE_float, "lambda", None, "Weight of the regularizer; default: the paper's."),
+        (flags.DEFINE_string, "pgd_step_sizes", None,
+         "Of pgd's steps in tx, ty (pixels) and rotation (degrees), e.g. 2,2,2, the original's; "
+         "default: a quarter of each bound."),
+        (flags.DEFINE_enum, "pgd_start", None, ["random", "zero"],
+         "Where pgd starts: at a random point or at the untouched image; default: random."),
+        (flags.DEFINE_string, "grid_counts", None,
+         "Points in tx, ty and rotation that grid searches in training; default: 5,5,31."),
         (flags.DEFINE_float, "max_rotation", 30.0, "Largest rotation either way, in degrees."),
         (flags.DEFINE_float, "max_translation", 3.0, "Largest shift in each direction, in pixels."),
     ),
@@ -122,7 +130,7 @@ class Experiment:
         return results
 
     def train(self) -> dict[str, float | None]:
-        """Trains to the last step and returns seconds per step and per search."""
+        """Trains to the last step and returns seconds per step, of it in search and gradient."""
         first_step = self.checkpoints.step
         batch = slice(0, self.batch_size)
         logs = callbacks.TensorBoardLogs(
@@ -149,6 +157,7 @@ class Experiment:
         return {
             "seconds_per_step": logs.seconds_per_step,
             "seconds_per_search": logs.seconds_per_search,
+            "seconds_per_gradient": logs.seconds_per_gradient,
         }
 
     def evaluate(self) -> dict[str, float]:
@@ -221,7 +230,6 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
         input_shape=dataset.input_shape,
         width=value["width"],
     )
-    options = {} if value["lambda"] is None else {"regularizer_weight": value["lambda"]}
     decay = 0.0 if value["optimizer"] in optimizers.DECOUPLED else value["weight_decay"]
     model = defense.build(
         classifier,
@@ -230,7 +238,7 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
         weight_decay=decay,
         seed=value["seed"],
         xla=xla,
-        **options,
+        **_defense_options(defense, value),
     )
     model.compile(optimizer=optimizer, jit_compile=False)
     texts = {k: str(v) for k, v in value.items() if v is not None and k not in _PLACES}
@@ -241,6 +249,35 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
         dataset, model, transformations, folder, saver, value["steps"], value["batch_size"],
         value["seed"], value["log_every"], value["test_images"], texts,
     )  # fmt: skip
+
+
+def _defense_options(defense: defenses.Defense, value: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of Defense.build that have flags of their own.
+
+    Raises:
+      ValueError: a flag's value is not allowed, or it has no effect on this defense.
+    """
+    by_pgd = (defense.search_kind == "gradient", "it does not search by pgd")
+    effects = {
+        "lambda": (defense.regularizer is not None, "its loss has no regularizer"),
+        "pgd_step_sizes": by_pgd,
+        "pgd_start": by_pgd,
+        "grid_counts": (defense.search_kind == "grid", "it does not search a grid"),
+    }
+    for name, (effective, reason) in effects.items():
+        if value[name] is not None and not effective:
+            raise ValueError(f"--{name} has no effect on defense '{defense.name}': {reason}.")
+    weight = {} if value["lambda"] is None else {"regularizer_weight": value["lambda"]}
+    return {
+        "step_sizes": _three("pgd_step_sizes", value["pgd_step_sizes"], float),
+        "random_start": value["pgd_start"] != "zero",
+        "grid_counts": _three("grid_counts", value["grid_counts"], int),
+        **weight,
+    }
+
+
+def _three(name: str, text: str | None, kind: type) -> list[float] | None:
+    return None if text is None else command_line.numbers(name, text, kind, 3)
 
 
 def versions() -> dict[str, str]:

@@ -65,7 +65,7 @@ class GradientSearch(Search):
         self.images_per_pass = images_per_pass
 
     def check_objective(self, objective: losses.Objective) -> None:
-        """Raises ValueError if the objective has no gradient at the start."""
+        """Raises ValueError if the objective has no gradient at the start; see `Search`."""
         if objective.reference == "natural" and not self.random_start:
             raise ValueError(
                 f"S-PGD on '{objective.name}' needs random_start: at the untouched image its "

@@ -17,6 +17,7 @@ from spatial_keras import validation
 _PROBABILITY_FLOOR = 1e-8
 
 
+@tf.keras.utils.register_keras_serializable("spatial_keras")
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Cross-entropy of the softmax of the logits with the labels.
 
@@ -31,6 +32,7 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, _at_least_float32(logits))
 
 
+@tf.keras.utils.register_keras_serializable("spatial_keras")
 def kl_divergence(natural_logits: tf.Tensor, worst_logits: tf.Tensor) -> tf.Tensor:
     """KL(natural || worst) between softmax predictions, for each example.
 
@@ -47,19 +49,22 @@ def kl_divergence(natural_logits: tf.Tensor, worst_logits: tf.Tensor) -> tf.Tens
     return tf.reduce_sum(natural * (tf.math.log(natural) - tf.math.log(worst)), axis=-1)
 
 
+@tf.keras.utils.register_keras_serializable("spatial_keras")
 def squared_distance(natural_logits: tf.Tensor, worst_logits: tf.Tensor) -> tf.Tensor:
     """||f(x) - f(T(x, t))||^2 between logits, for each example; arguments as `kl_divergence`."""
     difference = _at_least_float32(natural_logits) - _at_least_float32(worst_logits)
     return tf.reduce_sum(difference**2, axis=-1)
 
 
+@tf.keras.utils.register_keras_serializable("spatial_keras")
 @dataclasses.dataclass(frozen=True)
 class Objective:
     """What a search maximizes: function(reference, logits of the transformed images).
 
     Attributes:
       name: its name.
-      function: (reference, logits [n, classes]) -> values [n].
+      function: (reference, logits [n, classes]) -> values [n]. A model is saved with the name that
+        the function has in tf.keras.utils.register_keras_serializable.
       reference: "labels" or "natural": whether the reference is the labels, or the logits of the
         untransformed images.
     """
@@ -67,6 +72,35 @@ class Objective:
     name: str
     function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     reference: str
+
+    def get_config(self) -> dict[str, str]:
+        """Returns the attributes, with the registered name of the function.
+
+        Raises:
+          ValueError: the function has none.
+        """
+        for name, function in tf.keras.utils.get_custom_objects().items():
+            if function is self.function:
+                return {"name": self.name, "function": name, "reference": self.reference}
+        raise ValueError(
+            f"objective '{self.name}' cannot be saved: register its function with "
+            "tf.keras.utils.register_keras_serializable."
+        )
+
+    @classmethod
+    def from_config(cls, config: dict[str, str]) -> Objective:
+        """Builds the objective from its configuration.
+
+        Raises:
+          ValueError: no function is registered with this name.
+        """
+        function = tf.keras.utils.get_registered_object(config["function"])
+        if function is None:
+            raise ValueError(
+                f"objective '{config['name']}' needs its function '{config['function']}': "
+                "import the module that registers it before loading."
+            )
+        return cls(**{**config, "function": function})
 
 
 OBJECTIVES = {

@@ -13,6 +13,8 @@ from spatial_keras.transformations import TransformationSet
 from spatial_keras.warp import SpatialWarp
 
 CROSS_ENTROPY_ON = ("natural", "worst", "both")
+# The arguments that are objects with configurations of their own.
+_OBJECTS = ("classifier", "search", "objective", "cross_entropy_objective", "regularizer")
 # Places in the seed of a step, so that its draws are independent of each other.
 _SHIFT, _SEARCH, _CROSS_ENTROPY_SEARCH = range(3)
 
@@ -109,6 +111,8 @@ class RobustModel(tf.keras.Model):
             raise ValueError(
                 "cross_entropy_objective needs a regularizer and cross_entropy 'worst' or 'both'."
             )
+        for objective in self.objectives:
+            self.search.check_objective(objective)
         if self.search is not None and None not in self.classifier.input_shape[1:3]:
             self.search.transformations.check_fits(*self.classifier.input_shape[1:3])
         if self.xla and self.search is not None and self.search.warp.implementation == "op":
@@ -161,8 +165,19 @@ class RobustModel(tf.keras.Model):
             return metrics
         return [m for m in metrics if m is not self._natural_accuracy]
 
+    @property
+    def objectives(self) -> tuple[losses.Objective, ...]:
+        """What the searches of a step maximize, one objective each."""
+        if self.search is None:
+            return ()
+        return tuple(filter(None, (self.objective, self.cross_entropy_objective)))
+
     def worst_transformations(
-        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        seed: tf.Tensor,
+        objective: losses.Objective | None = None,
     ) -> tf.Tensor:
         """Returns what the search finds for the images: parameters, float32 [batch, 3].
 
@@ -170,9 +185,10 @@ class RobustModel(tf.keras.Model):
           images: grey levels 0..255, [batch, height, width, channels].
           labels: class numbers [batch].
           seed: two integers.
+          objective: what to maximize; the model's `objective` by default.
         """
-        images = _to_float(images)
-        return self.search(self.classifier, images, labels, self.objective, seed)
+        images, objective = _to_float(images), objective or self.objective
+        return self.search(self.classifier, images, labels, objective, seed)
 
     @property
     def _trains_on_natural(self) -> bool:
@@ -289,16 +305,11 @@ class RobustModel(tf.keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        objects = {"classifier": self.classifier, "search": self.search}
-        objects["regularizer"] = self.regularizer
-        config = {k: tf.keras.utils.serialize_keras_object(v) for k, v in objects.items()}
-        second = self.cross_entropy_objective
+        serialize = tf.keras.utils.serialize_keras_object
         return {
             **super().get_config(),
-            **config,
+            **{name: serialize(getattr(self, name)) for name in _OBJECTS},
             "cross_entropy": self.cross_entropy,
-            "objective": self.objective.name,
-            "cross_entropy_objective": second.name if second else None,
             "regularizer_weight": self.regularizer_weight,
             "shift": self.shift,
             "weight_decay": self.weight_decay,
@@ -310,7 +321,7 @@ class RobustModel(tf.keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> RobustModel:
         """Builds the model from its configuration."""
         config = dict(config)
-        for name in ("classifier", "search", "regularizer"):
+        for name in _OBJECTS:
             config[name] = tf.keras.utils.deserialize_keras_object(config[name], custom_objects)
         return cls(**config)
 

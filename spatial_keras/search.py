@@ -54,6 +54,9 @@ class Search(abc.ABC):
           (tx, ty, rotation) in pixels and degrees, float32 [batch, 3].
         """
 
+    def check_objective(self, objective: losses.Objective) -> None:  # noqa: B027 - most take any
+        """Raises ValueError if this search cannot maximize the objective; by default it can."""
+
     def _worst_of(
         self,
         candidates: tf.Tensor,

@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
 from spatial_keras import callbacks, evaluation
+from spatial_keras.search import Search
 from spatial_keras.transformations import TransformationSet
 
 
@@ -21,8 +22,9 @@ def read(folder):
     }
 
 
-def train(folder, name="wo2_kl", steps=6, first_step=0):
+def train(folder, name="wo2_kl", steps=6, first_step=0, search=None, more=()):
     model = small.robust_model(name)
+    model.search = search or model.search
     logs = callbacks.TensorBoardLogs(
         model, folder, small.IMAGES, small.LABELS, ("a", "b", "c"), first_step, every=2
     )
@@ -31,7 +33,7 @@ def train(folder, name="wo2_kl", steps=6, first_step=0):
     keep = tf.keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: history.append(dict(logs))
     )
-    model.fit(data, steps_per_epoch=steps, callbacks=[keep, logs], verbose=0)
+    model.fit(data, steps_per_epoch=steps, callbacks=[*more, keep, logs], verbose=0)
     return logs, history
 
 
@@ -55,6 +57,63 @@ def test_times_and_the_share_of_the_search(tmp_path):
     assert len(shares) == 3 and all(share > 0 for share in shares)
     searches = np.multiply(shares, seconds)
     np.testing.assert_allclose(logs.seconds_per_search, np.median(searches[1:]), rtol=1e-4)
+
+
+class Clock:
+    """A clock that stands still but for what takes time by definition."""
+
+    SEARCH = {"ce": 2.0, "kl": 1.0}
+    GRADIENT = 5.0
+
+    def __init__(self):
+        self.now = 0.0
+        self.gradient = tf.keras.callbacks.LambdaCallback(
+            on_train_batch_begin=lambda batch, logs: self.wait(self.GRADIENT)
+        )
+
+    def perf_counter(self):
+        return self.now
+
+    def wait(self, seconds):
+        self.now += seconds
+
+
+class TimedSearch(Search):
+    """Finds nothing, in the time that its objective takes."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock = clock
+        self.seeds = {"ce": set(), "kl": set()}
+
+    def __call__(self, classifier, images, labels, objective, seed):
+        def find(seed):
+            self.clock.wait(Clock.SEARCH[objective.name])
+            self.seeds[objective.name].add(tuple(seed))
+            return np.zeros(shape, np.float32)
+
+        shape = (images.shape[0], 3)
+        return tf.ensure_shape(tf.numpy_function(find, [seed], tf.float32), shape)
+
+
+@pytest.mark.parametrize(
+    "name, searches", [("std", None), ("wo2_at", 2.0), ("wo2_kl", 1.0), ("wo2_kl_mix", 1.0 + 2.0)]
+)
+def test_a_step_is_its_searches_and_its_gradient(tmp_path, monkeypatch, name, searches):
+    clock = Clock()
+    monkeypatch.setattr(callbacks, "time", clock)
+    search = searches and TimedSearch(clock)
+    logs, _ = train(tmp_path, name, search=search, more=[clock.gradient])
+    assert logs.seconds_per_search == searches
+    assert logs.seconds_per_gradient == Clock.GRADIENT
+    assert logs.seconds_per_step == Clock.GRADIENT + (searches or 0)
+
+
+def test_the_two_searches_of_a_step_have_draws_of_their_own(tmp_path):
+    search = TimedSearch(Clock())
+    train(tmp_path, "wo2_kl_mix", search=search)
+    assert len(search.seeds["ce"]) == len(search.seeds["kl"]) > 6
+    assert not search.seeds["ce"] & search.seeds["kl"]
 
 
 def test_pictures_of_the_worst_case(tmp_path):

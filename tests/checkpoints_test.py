@@ -5,7 +5,8 @@ import pytest
 import small
 import tensorflow as tf
 
-from spatial_keras import checkpoints, compat
+from spatial_keras import checkpoints
+from tests.keras_state import optimizer_values
 
 
 def fit(model, callback, steps):
@@ -14,8 +15,7 @@ def fit(model, callback, steps):
 
 
 def state(model):
-    variables = [*model.classifier.weights, *compat.optimizer_variables(model.optimizer)]
-    return [np.asarray(tf.keras.backend.get_value(v)) for v in variables]
+    return [*model.classifier.get_weights(), *optimizer_values(model.optimizer)]
 
 
 def test_a_restored_run_ends_with_the_same_bits(tmp_path):

@@ -91,6 +91,13 @@ def test_a_start_without_a_gradient_is_refused(classifier, name):
         defenses.get(name).build(classifier, random_start=False)
 
 
+def test_an_objective_in_the_place_of_the_tables_decides_about_the_start(classifier):
+    defense = defenses.get("pgd5_kl")
+    assert not defense.build(classifier, random_start=False, objective="ce").search.random_start
+    with pytest.raises(ValueError, match="^S-PGD on 'l2' needs random_start"):
+        defenses.get("pgd5_alp").build(classifier, random_start=False, objective="l2")
+
+
 def test_an_unknown_search_is_refused(classifier):
     mine = dataclasses.replace(defenses.get("wo10_kl"), search_kind="worst_of_n")
     with pytest.raises(ValueError, match="unknown search 'worst_of_n': did you mean 'worst_of_k'"):

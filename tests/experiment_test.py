@@ -11,6 +11,7 @@ import tensorflow as tf
 from spatial_keras import compat, experiment
 
 ROOT = pathlib.Path(__file__).parents[1]
+SEARCH_FLAGS = ("pgd_step_sizes", "pgd_start", "grid_counts")
 
 
 def test_a_run_leaves_everything_in_its_folder(tmp_path):
@@ -22,7 +23,8 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path):
     assert json.loads((tmp_path / "results.json").read_text()) == results
     assert results["steps"] == 6 and results["test_images"] == 360
     assert results["flags"]["defense"] == "wo2_kl"
-    assert results["timing"]["seconds_per_step"] > 0
+    assert set(results["timing"]) == {f"seconds_per_{x}" for x in ("step", "search", "gradient")}
+    assert results["timing"]["seconds_per_gradient"] < results["timing"]["seconds_per_step"]
 
     classifier = tf.keras.models.load_model(tmp_path / "classifier.keras")
     images = run.dataset.test_images.astype(np.float32)
@@ -80,6 +82,14 @@ def test_xla_trains(tmp_path):
     assert run.checkpoints.step == 2
 
 
+def test_vgg_trains(tmp_path):
+    options = ("--model=vgg16", "--image_size=17", "--steps=2", f"--output_dir={tmp_path}")
+    run = experiment.prepare(small.parsed(*small.RUN, *options))
+    assert run.model.classifier.name == "vgg16"
+    run.train()
+    assert run.checkpoints.step == 2
+
+
 @pytest.mark.skipif(compat.IS_KERAS_3, reason="Keras 3 has no Addons")
 def test_sgdw_decays_instead_of_the_loss(tmp_path):
     options = ("--optimizer=sgdw", "--steps=2", f"--output_dir={tmp_path}")
@@ -100,6 +110,30 @@ def test_flags_reach_what_they_name(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("--defense=pgd3_at", {"steps": 3, "step_sizes": None, "random_start": True}),
+        ("--defense=pgd3_at --pgd_start=random", {"random_start": True}),
+        (
+            "--defense=pgd3_at --pgd_step_sizes=2,0.5,3e1 --pgd_start=zero",
+            {"step_sizes": (2, 0.5, 30), "random_start": False},
+        ),
+        ("--defense=grid_kl", {"counts": (5, 5, 31)}),
+        ("--defense=grid_kl --grid_counts=3,1,7", {"counts": (3, 1, 7)}),
+    ],
+)
+def test_flags_of_the_search_reach_it(tmp_path, options, expected):
+    arguments = (*small.RUN, "--steps=1", *options.split(), f"--output_dir={tmp_path / 'run'}")
+    run = experiment.prepare(small.parsed(*arguments))
+    found = {name: getattr(run.model.search, name) for name in expected}
+    assert found == expected
+    again = small.parsed(f"--flagfile={tmp_path / 'run' / 'run.flags'}")
+    assert {name: run.values.get(name) for name in SEARCH_FLAGS} == {
+        name: again[name].value for name in SEARCH_FLAGS
+    }
+
+
+@pytest.mark.parametrize(
     ("option", "message"),
     [
         ("--defense=wo10_lk", "unknown defense 'wo10_lk': did you mean 'wo10_"),
@@ -107,6 +141,7 @@ def test_flags_reach_what_they_name(tmp_path):
         ("--dataset=digit", "did you mean 'digits'"),
         ("--model=resnet9", "depth must be 6n"),
         ("--model=resent32", "did you mean 'resnet32'"),
+        ("--model=vgg16", "vgg16 .* at least 17x17, got 8x8"),
         ("--optimizer=momentun", "did you mean 'momentum'"),
         ("--max_rotation=-1", "max_rotation must be in"),
         ("--max_translation=8", "must be smaller than the image, 8 pixels"),
@@ -118,11 +153,28 @@ def test_flags_reach_what_they_name(tmp_path):
         ("--learning_rate=0", "learning_rate must be more than 0"),
         ("--seed=-1", "--seed must be in"),
         ("--width=0", "width must be"),
+        ("--grid_counts=3,3,5", "^--grid_counts has no effect on defense 'wo2_kl': it does not"),
+        ("--pgd_step_sizes=2,2,2", "^--pgd_step_sizes has no effect on defense 'wo2_kl': it does"),
+        ("--pgd_start=random", "^--pgd_start has no effect on defense 'wo2_kl': it does not"),
+        ("--pgd_start=zero --defense=std", "^--pgd_start has no effect on defense 'std': it"),
+        ("--grid_counts=3,3,5 --defense=pgd2_kl", "^--grid_counts has no effect on defense 'pgd2"),
+        ("--pgd_step_sizes=1,1,1 --defense=grid_at", "^--pgd_step_sizes has no effect on defense"),
+        ("--lambda=2 --defense=wo2_at", "^--lambda has no effect on defense 'wo2_at': its loss"),
+        ("--defense=pgd2_kl --pgd_step_sizes=2,2", "^--pgd_step_sizes must be 3 numbers .*'2"),
+        ("--defense=pgd2_kl --pgd_step_sizes=2,x,2", "^--pgd_step_sizes must be 3 numbers .*"),
+        ("--defense=pgd2_kl --pgd_step_sizes=2,-2,2", "^step_sizes must be at least 0, got -2"),
+        ("--defense=pgd2_kl --pgd_step_sizes=", "^--pgd_step_sizes must be 3 numbers .* ''"),
+        ("--defense=pgd2_kl --pgd_start=zero", "^S-PGD on 'kl' needs random_start"),
+        ("--defense=grid_kl --grid_counts=3,3", "^--grid_counts must be 3 integers .* '3,3'"),
+        ("--defense=grid_kl --grid_counts=3,3,2.5", "^--grid_counts must be 3 integers"),
+        ("--defense=grid_kl --grid_counts=3,0,5", "must be at least 1, got 0"),
     ],
 )
 def test_mistakes_are_refused_in_one_line(tmp_path, option, message):
     with pytest.raises((ValueError, TypeError), match=message) as error:
-        experiment.prepare(small.parsed(*small.RUN, option, f"--output_dir={tmp_path / 'run'}"))
+        experiment.prepare(
+            small.parsed(*small.RUN, *option.split(), f"--output_dir={tmp_path / 'run'}")
+        )
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
 

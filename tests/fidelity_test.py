@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras import Objective, TransformationSet, compat, defenses
+from spatial_keras import Objective, TransformationSet, defenses
 from tests import oracles as warp_oracles
 from tests import search_oracles as oracles
+from tests.keras_state import steps_taken
 
 BATCH, STEPS, COUNTS = 6, 2, (2, 1, 3)
 # No whole numbers: on whole pixels the derivative is one-sided.
@@ -143,7 +144,7 @@ def test_a_loaded_model_goes_on_equally(name, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = tf.keras.models.load_model(tmp_path / "model.keras")
     assert repr(loaded.search).split("warp")[0] == repr(model.search).split("warp")[0]
-    assert compat.step(loaded.optimizer) == 1
+    assert steps_taken(loaded.optimizer) == 1
     expected, logs = fit(model), fit(loaded)
     for term, values in expected.items():
         np.testing.assert_allclose(logs[term], values, rtol=1e-6)

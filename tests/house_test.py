@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import spatial_keras
-from spatial_keras import defenses, models
+from spatial_keras import defenses, losses, models
 from tests import small
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -240,6 +240,7 @@ EXAMPLES = {
     ),
     "KLInvariance": lambda: spatial_keras.KLInvariance("sum", "divergence"),
     "LogitInvariance": lambda: spatial_keras.LogitInvariance("none", "distance"),
+    "Objective": lambda: spatial_keras.Objective("far", losses.squared_distance, "natural"),
     "RobustModel": lambda: defenses.get("wo3_kl_nat").build(
         models.get("resnet8", num_classes=4, width=0.25), weight_decay=0.5, seed=6, xla=True
     ),
@@ -260,7 +261,8 @@ def per_example():
 def test_every_registered_class_has_an_example():
     for file in LIBRARY:
         importlib.import_module(".".join(file.with_suffix("").parts).removesuffix(".__init__"))
-    registered = [name.split(">") for name in tf.keras.utils.get_custom_objects()]
+    registered = tf.keras.utils.get_custom_objects().items()
+    registered = [name.split(">") for name, entry in registered if inspect.isclass(entry)]
     assert {name for package, name in registered if package == "spatial_keras"} == set(EXAMPLES)
 
 

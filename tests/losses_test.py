@@ -219,6 +219,36 @@ def test_get_objective_refuses_unknown_names():
         losses.get_objective("kll")
 
 
+@tf.keras.utils.register_keras_serializable("tests")
+def first_logit(labels, logits):
+    return logits[:, 0]
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [*losses.OBJECTIVES.values(), Objective("ce", first_logit, "labels")],
+    ids=["ce", "kl", "l2", "mine"],
+)
+def test_objectives_survive_json(objective):
+    text = json.dumps(tf.keras.utils.serialize_keras_object(objective))
+    assert tf.keras.utils.deserialize_keras_object(json.loads(text)) == objective
+
+
+def test_an_objective_of_an_unregistered_function_is_not_saved():
+    message = "^objective 'mine' cannot be saved: register its function with tf.keras.*able.$"
+    with pytest.raises(ValueError, match=message):
+        Objective("mine", lambda labels, logits: logits[:, 0], "labels").get_config()
+
+
+def test_an_objective_of_a_function_that_is_not_imported_is_not_loaded():
+    config = {"name": "mine", "function": "elsewhere>first", "reference": "labels"}
+    message = "^objective 'mine' needs its function 'elsewhere>first': import the module"
+    with pytest.raises(ValueError, match=message):
+        Objective.from_config(config)
+    with tf.keras.utils.custom_object_scope({"elsewhere>first": first_logit}):
+        assert Objective.from_config(config) == Objective("mine", first_logit, "labels")
+
+
 @pytest.mark.parametrize("name, loss", [("kl", KLInvariance), ("l2", LogitInvariance)])
 def test_get_regularizer(name, loss):
     regularizer = losses.get_regularizer(name)

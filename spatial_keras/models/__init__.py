@@ -9,21 +9,26 @@ import tensorflow as tf
 
 from spatial_keras import validation
 from spatial_keras.models.resnet import resnet
+from spatial_keras.models.vgg import CONVOLUTIONS, vgg
 
-NAMES = tuple(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56))
+_FAMILIES = {"resnet": resnet, "vgg": vgg}
+NAMES = (
+    *(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56)),
+    *(f"vgg{depth}" for depth in CONVOLUTIONS),
+)
 
 
 def get(name: str, **options: Any) -> tf.keras.Model:
     """Builds the network of this name.
 
     Args:
-      name: "resnet" and a depth 6n + 2, e.g. "resnet32".
-      **options: num_classes, input_shape, width; see `resnet`.
+      name: "resnet" and a depth 6n + 2, e.g. "resnet32", or "vgg" and 11, 13, 16 or 19.
+      **options: num_classes, input_shape, width; see `resnet` and `vgg`.
 
     Raises:
       ValueError: no network has this name.
     """
-    depth = re.fullmatch(r"resnet(\d+)", name)
-    if not depth:
+    known = re.fullmatch(r"([a-z]+)(\d+)", name)
+    if not known or known[1] not in _FAMILIES:
         raise ValueError(validation.unknown_name("model", name, NAMES))
-    return resnet(int(depth[1]), **options)
+    return _FAMILIES[known[1]](int(known[2]), **options)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import tensorflow as tf
 
 from spatial_keras import validation
+from spatial_keras.models import blocks
 
 layers = tf.keras.layers
 
@@ -43,8 +42,7 @@ def resnet(
     widths = [round(width * channels) for channels in (16, 32, 64)]
 
     inputs = layers.Input(input_shape, name="images")
-    x = standardize(inputs)
-    x = _conv(widths[0])(x)
+    x = blocks.conv(widths[0])(blocks.standardize(inputs))
     # The very first block activates before branching: its shortcut carries the activated tensor.
     x = _activate(x)
     x = layers.Add()([x, _branch(x, widths[0], 1, activate=False)])
@@ -52,51 +50,19 @@ def resnet(
         for block in range(1 if stage == 0 else 0, (depth - 2) // 6):
             stride = 2 if stage > 0 and block == 0 else 1
             x = layers.Add()([_shortcut(x, channels, stride), _branch(x, channels, stride)])
-    x = layers.GlobalAveragePooling2D()(_activate(x))
-    # float32 also under mixed precision.
-    logits = layers.Dense(
-        num_classes,
-        kernel_initializer=tf.keras.initializers.VarianceScaling(1.0, "fan_in", "uniform"),
-        dtype="float32",
-        name="logits",
-    )(x)
+    logits = blocks.classify(_activate(x), num_classes)
     return tf.keras.Model(inputs, logits, name=f"resnet{depth}")
 
 
-def standardize(images: tf.Tensor) -> tf.Tensor:
-    """Subtracts each image's mean and divides by its deviation, in float32.
-
-    As tf.image.per_image_standardization, whose bound on the deviation, 1/sqrt(n) for n values,
-    becomes 1/n added to the variance: the same to rounding, unless an image is almost constant.
-    """
-    return layers.LayerNormalization(
-        axis=(1, 2, 3),
-        epsilon=1 / math.prod(images.shape[1:]),
-        center=False,
-        scale=False,
-        dtype="float32",
-        name="standardize",
-    )(images)
-
-
-def _conv(channels: int, stride: int = 1) -> tf.keras.layers.Layer:
-    # N(0, 2 / (3 * 3 * channels)).
-    initializer = tf.keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-    return layers.Conv2D(
-        channels, 3, stride, "same", use_bias=False, kernel_initializer=initializer
-    )
-
-
 def _activate(x: tf.Tensor) -> tf.Tensor:
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(x)
     # The slope's name in LeakyReLU differs between Keras 2 and 3; here it does not.
-    return layers.ReLU(negative_slope=0.1)(x)
+    return layers.ReLU(negative_slope=0.1)(blocks.batch_norm()(x))
 
 
 def _branch(x: tf.Tensor, channels: int, stride: int, activate: bool = True) -> tf.Tensor:
     if activate:
         x = _activate(x)
-    return _conv(channels)(_activate(_conv(channels, stride)(x)))
+    return blocks.conv(channels)(_activate(blocks.conv(channels, stride)(x)))
 
 
 def _shortcut(x: tf.Tensor, channels: int, stride: int) -> tf.Tensor:

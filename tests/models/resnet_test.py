@@ -2,94 +2,32 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from spatial_keras import models
 from spatial_keras.models.resnet import resnet
-
-layers = tf.keras.layers
-
-
-def layers_of(model, kind):
-    """Layers of one kind, from the input to the output: none of these lies on a shortcut."""
-    return [layer for layer in model.layers if isinstance(layer, kind)]
+from tests.models import networks
+from tests.models.networks import counted, random_images, randomize
 
 
-def random_images(*shape):
-    return np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
-
-
-def randomize(model):
-    """Gives every weight a value that a mistake in the structure would show."""
-    rng = np.random.default_rng(1)
-    for layer in model.layers:
-        shapes = [weight.shape for weight in layer.get_weights()]
-        if isinstance(layer, layers.BatchNormalization):
-            # gamma, beta, moving mean, moving variance
-            values = [rng.uniform(*limits, s) for limits, s in
-                      zip([(0.5, 1.5), (-0.5, 0.5), (-1, 1), (0.2, 2)], shapes)]  # fmt: skip
-        else:
-            values = [rng.normal(0, np.sqrt(2 / max(1, np.prod(s[:-1]))), s) for s in shapes]
-        layer.set_weights(values)
-    return model
-
-
-class NumpyResNet:
+class NumpyResNet(networks.NumpyNetwork):
     """The network in float64 NumPy, written from its description, with a model's weights."""
 
-    def __init__(self, model):
-        def weights(kind):
-            return iter([
-                [value.astype(np.float64) for value in layer.get_weights()]
-                for layer in layers_of(model, kind)
-            ])  # fmt: skip
-
-        self.convs = weights(layers.Conv2D)
-        self.norms = weights(layers.BatchNormalization)
-        (self.dense,) = weights(layers.Dense)
-
     def __call__(self, images, depth, widths):
-        deviation = np.maximum(images.std(axis=(1, 2, 3)), 1 / np.sqrt(images[0].size))
-        x = images - images.mean(axis=(1, 2, 3), keepdims=True)
-        x = self.conv(x / deviation[:, None, None, None])
+        x = self.conv(self.standardize(images))
         for stage, width in enumerate(widths):
             for block in range((depth - 2) // 6):
                 stride = 2 if stage and not block else 1
                 branch = self.activate(x)
-                shortcut = branch if stage == block == 0 else average_pool(x, stride)
+                shortcut = branch if stage == block == 0 else networks.pool(x, stride, np.mean)
                 missing = width - x.shape[-1]
                 sides = (missing // 2, missing - missing // 2)
                 shortcut = np.pad(shortcut, [(0, 0)] * 3 + [sides])
                 x = shortcut + self.conv(self.activate(self.conv(branch, stride)))
-        kernel, bias = self.dense
-        logits = self.activate(x).mean(axis=(1, 2)) @ kernel + bias
-        assert next(self.convs, None) is next(self.norms, None) is None
-        return logits
+        return self.classify(self.activate(x))
 
     def activate(self, x):
-        gamma, beta, mean, variance = next(self.norms)
-        x = gamma * (x - mean) / np.sqrt(variance + 1e-3) + beta
+        x = self.norm(x)
         return np.where(x > 0, x, 0.1 * x)
-
-    def conv(self, x, stride=1):
-        (kernel,) = next(self.convs)
-        out_height, out_width = (-(-size // stride) for size in x.shape[1:3])
-        # Zeros as TensorFlow's SAME: as few as possible, the odd one after.
-        missing = [(-(-size // stride) - 1) * stride + 3 - size for size in x.shape[1:3]]
-        x = np.pad(x, [(0, 0), *((m // 2, m - m // 2) for m in missing), (0, 0)])
-        return sum(
-            x[:, i:, j:][:, ::stride, ::stride][:, :out_height, :out_width] @ kernel[i, j]
-            for i in range(3)
-            for j in range(3)
-        )
-
-
-def average_pool(x, stride):
-    """Averages over squares; those beyond an odd border hold fewer pixels."""
-    rows = [x[:, i : i + stride] for i in range(0, x.shape[1], stride)]
-    columns = range(0, x.shape[2], stride)
-    squares = [[row[:, :, j : j + stride].mean(axis=(1, 2)) for j in columns] for row in rows]
-    return np.moveaxis(np.array(squares), 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -127,11 +65,6 @@ def count(depth, width=1.0, classes=10, channels=3):
     return convs + 2 * norms + (wide + 1) * classes, 2 * norms
 
 
-def counted(model):
-    kinds = (model.trainable_weights, model.non_trainable_weights)
-    return tuple(sum(int(np.prod(weight.shape)) for weight in weights) for weights in kinds)
-
-
 def test_resnet32_has_the_papers_466_thousand_parameters():
     model = resnet()
     assert model.count_params() == 466_426
@@ -152,78 +85,6 @@ def test_number_of_parameters(depth):
 def test_number_of_parameters_of_other_widths(width, classes, channels):
     options = {"num_classes": classes, "input_shape": (16, 16, channels), "width": width}
     assert counted(models.get("resnet8", **options)) == count(8, width, classes, channels)
-
-
-@pytest.mark.parametrize("size", [(32, 32, 3), (28, 28, 1), (9, 14, 4)])
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-def test_standardizes_each_image(size, policy):
-    tf.keras.mixed_precision.set_global_policy(policy)
-    model = resnet(8, input_shape=size)
-    standardize = tf.keras.Model(model.inputs[0], model.get_layer("standardize").output)
-    images = random_images(5, *size)
-    images[1] = 200 + images[1] % 20
-    images[2], images[3], images[4] = 0, 7, 255
-    standardized = standardize(images)
-    assert standardized.dtype == tf.float32
-    expected = tf.image.per_image_standardization(images).numpy()
-    np.testing.assert_allclose(standardized[:2], expected[:2], atol=1e-4, rtol=0)
-    np.testing.assert_allclose(standardized[2:], expected[2:], atol=1e-3, rtol=0)
-
-
-def test_mixed_precision_gives_float32_logits():
-    images = random_images(4, 16, 16, 3)
-    model = randomize(resnet(8, input_shape=(16, 16, 3)))
-    tf.keras.mixed_precision.set_global_policy("mixed_float16")
-    mixed = resnet(8, input_shape=(16, 16, 3))
-    assert layers_of(mixed, layers.Conv2D)[0].compute_dtype == "float16"
-    mixed.set_weights(model.get_weights())
-    logits = mixed(images)
-    assert logits.dtype == mixed.output.dtype == tf.float32
-    expected = model(images).numpy()
-    np.testing.assert_allclose(logits, expected, atol=0.02 * np.abs(expected).max())
-    assert np.max(np.abs(logits - expected)) > 0
-
-
-def test_takes_grey_levels_of_any_type():
-    model, images = resnet(8, input_shape=(16, 16, 3)), random_images(4, 16, 16, 3)
-    np.testing.assert_array_equal(model(images.astype(np.uint8)), model(images))
-
-
-def test_conv_kernels_are_drawn_from_the_papers_normal():
-    for layer in layers_of(resnet(8, input_shape=(8, 8, 3), width=2.0), layers.Conv2D):
-        (kernel,) = layer.get_weights()
-        deviation = np.sqrt(2 / (9 * kernel.shape[-1]))
-        assert not layer.use_bias
-        # Four standard errors.
-        assert abs(kernel.std() / deviation - 1) < 4 / np.sqrt(2 * kernel.size)
-        assert abs(kernel.mean()) < 4 * deviation / np.sqrt(kernel.size)
-        # 0.3% of a normal's draws lie beyond three deviations, none of a truncated one's.
-        assert kernel.size < 5000 or np.mean(np.abs(kernel) > 3 * deviation) > 1e-3
-
-
-def test_dense_kernel_is_drawn_uniformly():
-    (dense,) = layers_of(resnet(8, num_classes=100, input_shape=(8, 8, 3)), layers.Dense)
-    kernel, bias = dense.get_weights()
-    limit = np.sqrt(3 / 64)
-    assert 0.99 * limit < np.abs(kernel).max() <= limit
-    np.testing.assert_allclose(kernel.std(), limit / np.sqrt(3), rtol=0.03)
-    np.testing.assert_array_equal(bias, 0)
-
-
-def test_batch_norms_have_the_papers_constants():
-    for layer in layers_of(resnet(8), layers.BatchNormalization):
-        assert (layer.momentum, layer.epsilon) == (0.9, 1e-3)
-        assert layer.scale and layer.center
-
-
-def test_loads_without_this_package(tmp_path):
-    model = randomize(resnet(14, input_shape=(16, 16, 3), width=0.5))
-    assert all(type(layer).__module__.split(".")[0] == "keras" for layer in model.layers)
-    assert "spatial_keras" not in model.to_json()
-    model.save(tmp_path / "model.keras")
-    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
-    images = random_images(4, 16, 16, 3)
-    np.testing.assert_array_equal(loaded(images), model(images))
 
 
 @pytest.mark.parametrize(

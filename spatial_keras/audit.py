@@ -77,7 +77,7 @@ FLAGS = {
          "every point beside the output."),
     ),
     "Execution": (
-        (flags.DEFINE_integer, "batch_size", None, "Images per pass; default: 128, 512 on GPUs."),
+        (flags.DEFINE_integer, "batch_size", None, "Images per pass; default: 256, 512 on GPUs."),
         (flags.DEFINE_enum, "xla", "auto", ["auto", "on", "off"],
          "Compile the passes with XLA; auto: on GPUs."),
     ),

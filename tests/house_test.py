@@ -56,6 +56,7 @@ DOORS = {"absl": {"command_line", "experiment", "audit"}, "tensorflow_addons": {
 # The packages that the library and its tests import, by the names that PyPI gives them.
 PACKAGES = {
     "absl": "absl_py",
+    "foolbox": "foolbox",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "packaging": "packaging",

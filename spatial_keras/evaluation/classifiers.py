@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import textwrap
 from collections.abc import Callable
 
 import numpy as np
@@ -43,7 +44,12 @@ def load(path: str | os.PathLike) -> Callable[..., tf.Tensor]:
             _saved_model(path) if saved_model else tf.keras.models.load_model(path, compile=False)
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"model '{path}' cannot be read: {error}") from error
+        # Keras's message may hold the whole configuration.
+        cause = textwrap.shorten(str(error), 200, placeholder=" ...")
+        raise ValueError(
+            f"model '{path}' cannot be read; a file of another version of Keras may not be "
+            f"({cause})."
+        ) from error
     return model.classifier if isinstance(model, RobustModel) else model
 
 

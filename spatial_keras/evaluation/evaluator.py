@@ -40,7 +40,7 @@ class Evaluator:
         (0, 1) or (-1, 1). Transformations come before this scaling, so that what comes in from
         outside of an image is black.
       outputs: "logits", "probabilities", or "auto", which tells them apart.
-      batch_size: images per forward pass; 128 by default, 512 where there is a GPU.
+      batch_size: images per forward pass; 256 by default, 512 where there is a GPU.
       xla: compile the passes with XLA.
 
     Attributes:
@@ -83,7 +83,7 @@ class Evaluator:
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
         _check_labels(self.labels, self.num_classes)
         if batch_size is None:
-            batch_size = 512 if tf.config.list_physical_devices("GPU") else 128
+            batch_size = 512 if tf.config.list_physical_devices("GPU") else 256
         validation.check_integer("batch_size", batch_size, 1)
         self._judge = Judge(adapted, images, self.labels, warp, batch_size, xla)
 

@@ -53,10 +53,6 @@ def load(path: str | os.PathLike) -> Callable[..., tf.Tensor]:
     return model.classifier if isinstance(model, RobustModel) else model
 
 
-def _keras_model(path: pathlib.Path) -> tf.keras.Model:
-    return tf.keras.models.load_model(path, compile=False)
-
-
 def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
     loaded = tf.saved_model.load(str(path))
     signatures = list(loaded.signatures)
@@ -69,7 +65,7 @@ def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
         return outputs
 
     # A signature needs the object that it came from.
-    classify.loaded = loaded
+    classify.loaded, classify.variables = loaded, signature.variables
     return classify
 
 
@@ -170,7 +166,7 @@ def fingerprint(model: Callable[..., tf.Tensor]) -> str:
     if hasattr(model, "get_weights"):
         weights = model.get_weights()
     else:
-        weights = [variable.numpy() for variable in model.loaded.variables]
+        weights = [variable.numpy() for variable in model.variables]
     digest = hashlib.sha256()
     for weight in weights:
         digest.update(np.ascontiguousarray(weight).tobytes())

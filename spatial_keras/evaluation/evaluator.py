@@ -136,11 +136,8 @@ class Evaluator:
         validation.check_integer("restarts", restarts, 1)
         warp = SpatialWarp("gather", self._composition)
         search = GradientSearch(steps, self.transformations, warp)
-        objective = losses.get_objective("ce")
-        ends = (
-            self._judge.search(search, objective, np.arange(self.number), (seed, restart))
-            for restart in range(restarts)
-        )
+        find = self._judge.searcher(search, losses.get_objective("ce"))
+        ends = (find(np.arange(self.number), (seed, restart)) for restart in range(restarts))
         return self._worst_of("gradient", ends, passes_before=steps)
 
     def grid(
@@ -238,7 +235,8 @@ class Evaluator:
         self, found: grid.WorstPoints, counts: Sequence[int], points: np.ndarray, start: float
     ) -> GridOutcome:
         damaging = points[found.points]
-        spacing = self.transformations.bounds * 2 / np.maximum(np.array(counts) - 1, 2)
+        bounds, gaps = self.transformations.bounds, np.array(counts) - 1
+        spacing = np.where(gaps > 0, 2 * bounds / np.maximum(gaps, 1), bounds)
         return GridOutcome(
             "grid", found.margins[:, 0] >= 0, damaging[:, 0], found.margins[:, 0], found.passes,
             _since(start), damaging, spacing, self.number * len(points),

@@ -65,8 +65,13 @@ class RunFolder:
 
     def read_results(self) -> dict[str, Any] | None:
         """Returns the results of a finished run; None if it has not finished."""
-        file = self.path / RESULTS_FILE
-        return json.loads(file.read_text()) if file.exists() else None
+        return read_results(self.path)
+
+
+def read_results(path: pathlib.Path) -> dict[str, Any] | None:
+    """Returns the results of the finished run in a folder; None if there is none."""
+    file = path / RESULTS_FILE
+    return json.loads(file.read_text()) if file.exists() else None
 
 
 def check(path: pathlib.Path, values: Mapping[str, str]) -> None:

@@ -161,14 +161,24 @@ class Experiment:
         }
 
     def evaluate(self) -> dict[str, float]:
-        """Returns natural, random and grid accuracy on the test images, each in [0, 1]."""
-        evaluator = evaluation.Evaluator(
-            self.model,
-            self.dataset.test_images[: self.test_images],
-            self.dataset.test_labels[: self.test_images],
-            transformations=self.transformations,
-            xla=self.model.xla,
-        )
+        """Returns natural, random and grid accuracy on the test images, each in [0, 1].
+
+        Raises:
+          DivergedError: the weights are finite, but the logits are not.
+        """
+        try:
+            evaluator = evaluation.Evaluator(
+                self.model,
+                self.dataset.test_images[: self.test_images],
+                self.dataset.test_labels[: self.test_images],
+                transformations=self.transformations,
+                xla=self.model.xla,
+            )
+        except ValueError as error:
+            # The images and S were checked when the run was built; this is about the logits.
+            raise checkpoints.DivergedError(
+                f"after step {self.checkpoints.step} {error}"
+            ) from error
         natural, random = evaluator.natural(), evaluator.random(seed=self.seed)
         with progress.PassBar("grid") as bar:
             grid = evaluator.grid(natural=natural, on_progress=bar.update)
@@ -206,57 +216,52 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
     Raises:
       ValueError: a flag's value is not allowed, or flags do not go together.
     """
-    value = command_line.values(FLAGS, flag_values)
+    return from_values(command_line.values(FLAGS, flag_values))
+
+
+def from_values(value: dict[str, Any], dataset: data.Dataset | None = None) -> Experiment:
+    """Builds the run of these values of all FLAGS by name, and restores its newest checkpoint.
+
+    Args:
+      value: the flags' values.
+      dataset: what `load_images` returns for them, where it is at hand.
+
+    Raises:
+      ValueError: a flag's value is not allowed, or flags do not go together.
+    """
+    check(value)
+    dataset = dataset or load_images(value)
+    model = build_model(value, build_classifier(value, dataset))
+    path = value["output_dir"] or f"runs/{value['dataset']}/{run_name(value)}"
+    texts = settings(value)
+    folder = run_folder.RunFolder(path, texts)
+    saver = checkpoints.Checkpoints(model, folder.path / "checkpoints", value["checkpoint_every"])
+    saver.restore()
+    return Experiment(
+        dataset, model, _transformations(value), folder, saver, value["steps"],
+        value["batch_size"], value["seed"], value["log_every"], value["test_images"], texts,
+    )  # fmt: skip
+
+
+def check(value: dict[str, Any]) -> None:
+    """Checks what can be told without the images and the network.
+
+    Raises:
+      ValueError: a flag's value is not allowed, or it has no effect on the defense.
+    """
     for name in ("steps", "batch_size", "checkpoint_every", "log_every"):
         validation.check_integer(f"--{name}", value[name], 1)
     if value["test_images"] is not None:
         validation.check_integer("--test_images", value["test_images"], 1)
     validation.check_integer("--seed", value["seed"], 0, 2**31 - 1)
     defense = defenses.get(value["defense"])
-    transformations = TransformationSet(
-        value["max_translation"], value["max_translation"], value["max_rotation"]
-    )
-    xla = use_xla(value["xla"])
-    tf.keras.mixed_precision.set_global_policy(POLICIES[value["mixed_precision"]])
-    tf.keras.utils.set_random_seed(value["seed"])
-    optimizer = optimizers.get(
-        value["optimizer"], value["learning_rate"], value["steps"], value["weight_decay"]
-    )
-    dataset = data.get(value["dataset"], value["data_dir"], value["image_size"])
-    dataset.training_batches(value["batch_size"], value["seed"])  # refuses too large a batch
-    classifier = models.get(
-        value["model"],
-        num_classes=dataset.num_classes,
-        input_shape=dataset.input_shape,
-        width=value["width"],
-    )
-    decay = 0.0 if value["optimizer"] in optimizers.DECOUPLED else value["weight_decay"]
-    model = defense.build(
-        classifier,
-        transformations,
-        _warp(xla),
-        weight_decay=decay,
-        seed=value["seed"],
-        xla=xla,
-        **_defense_options(defense, value),
-    )
-    model.compile(optimizer=optimizer, jit_compile=False)
-    texts = {k: str(v) for k, v in value.items() if v is not None and k not in _PLACES}
-    folder = run_folder.RunFolder(value["output_dir"] or _default_folder(value), texts)
-    saver = checkpoints.Checkpoints(model, folder.path / "checkpoints", value["checkpoint_every"])
-    saver.restore()
-    return Experiment(
-        dataset, model, transformations, folder, saver, value["steps"], value["batch_size"],
-        value["seed"], value["log_every"], value["test_images"], texts,
-    )  # fmt: skip
+    for name, reason in ineffective_flags(defense).items():
+        if value[name] is not None:
+            raise ValueError(f"--{name} has no effect on defense '{defense.name}': {reason}.")
 
 
-def _defense_options(defense: defenses.Defense, value: dict[str, Any]) -> dict[str, Any]:
-    """Returns the arguments of Defense.build that have flags of their own.
-
-    Raises:
-      ValueError: a flag's value is not allowed, or it has no effect on this defense.
-    """
+def ineffective_flags(defense: defenses.Defense) -> dict[str, str]:
+    """Returns the flags that have no effect on a defense, and why."""
     by_pgd = (defense.search_kind == "gradient", "it does not search by pgd")
     effects = {
         "lambda": (defense.regularizer is not None, "its loss has no regularizer"),
@@ -264,16 +269,69 @@ def _defense_options(defense: defenses.Defense, value: dict[str, Any]) -> dict[s
         "pgd_start": by_pgd,
         "grid_counts": (defense.search_kind == "grid", "it does not search a grid"),
     }
-    for name, (effective, reason) in effects.items():
-        if value[name] is not None and not effective:
-            raise ValueError(f"--{name} has no effect on defense '{defense.name}': {reason}.")
+    return {name: reason for name, (effective, reason) in effects.items() if not effective}
+
+
+def load_images(value: dict[str, Any]) -> data.Dataset:
+    """Returns the run's images.
+
+    Raises:
+      ValueError: there are none of this name, or they are too few or too small for the run.
+    """
+    dataset = data.get(value["dataset"], value["data_dir"], value["image_size"])
+    dataset.training_batches(value["batch_size"], value["seed"])  # refuses too large a batch
+    _transformations(value).check_fits(*dataset.input_shape[:2])
+    return dataset
+
+
+def build_classifier(value: dict[str, Any], dataset: data.Dataset) -> tf.keras.Model:
+    """Returns the run's network for these images, with its first weights."""
+    tf.keras.mixed_precision.set_global_policy(POLICIES[value["mixed_precision"]])
+    tf.keras.utils.set_random_seed(value["seed"])
+    return models.get(
+        value["model"],
+        num_classes=dataset.num_classes,
+        input_shape=dataset.input_shape,
+        width=value["width"],
+    )
+
+
+def build_model(value: dict[str, Any], classifier: tf.keras.Model) -> RobustModel:
+    """Returns the compiled RobustModel that trains the classifier."""
+    xla = use_xla(value["xla"])
+    optimizer = optimizers.get(
+        value["optimizer"], value["learning_rate"], value["steps"], value["weight_decay"]
+    )
     weight = {} if value["lambda"] is None else {"regularizer_weight": value["lambda"]}
-    return {
-        "step_sizes": _three("pgd_step_sizes", value["pgd_step_sizes"], float),
-        "random_start": value["pgd_start"] != "zero",
-        "grid_counts": _three("grid_counts", value["grid_counts"], int),
+    model = defenses.get(value["defense"]).build(
+        classifier,
+        _transformations(value),
+        _warp(xla),
+        step_sizes=_three("pgd_step_sizes", value["pgd_step_sizes"], float),
+        random_start=value["pgd_start"] != "zero",
+        grid_counts=_three("grid_counts", value["grid_counts"], int),
+        weight_decay=0.0 if value["optimizer"] in optimizers.DECOUPLED else value["weight_decay"],
+        seed=value["seed"],
+        xla=xla,
         **weight,
-    }
+    )
+    model.compile(optimizer=optimizer, jit_compile=False)
+    return model
+
+
+def settings(value: dict[str, Any]) -> dict[str, str]:
+    """Returns the flags that are set and say what the run does, name -> text."""
+    return {k: str(v) for k, v in value.items() if v is not None and k not in _PLACES}
+
+
+def run_name(value: dict[str, Any]) -> str:
+    """Returns the run's folder's name."""
+    return f"{value['model']}_{value['defense']}_seed{value['seed']}"
+
+
+def _transformations(value: dict[str, Any]) -> TransformationSet:
+    shift = value["max_translation"]
+    return TransformationSet(shift, shift, value["max_rotation"])
 
 
 def _three(name: str, text: str | None, kind: type) -> list[float] | None:
@@ -300,7 +358,3 @@ def use_xla(choice: str) -> bool:
 def _warp(xla: bool) -> SpatialWarp:
     # The op is the faster one outside of XLA; the two agree to rounding.
     return SpatialWarp("gather" if xla else "op")
-
-
-def _default_folder(value: dict[str, Any]) -> str:
-    return f"runs/{value['dataset']}/{value['model']}_{value['defense']}_seed{value['seed']}"

@@ -35,24 +35,9 @@ class RunFolder:
             raise ValueError(f"cannot write to {self.path}: {error.strerror or error}.") from error
 
     def _claim(self, values: dict[str, str]) -> None:
-        file = self.path / FLAGS_FILE
-        if not file.exists():
+        check(self.path, values)
+        if not (self.path / FLAGS_FILE).exists():
             self.write_text(FLAGS_FILE, "".join(f"--{k}={v}\n" for k, v in values.items()))
-            return
-        found = dict(
-            line[2:].split("=", 1) for line in file.read_text().splitlines() if "=" in line
-        )
-        names = sorted(name for name in {*values, *found} if values.get(name) != found.get(name))
-        if names:
-            unset = "not set"
-            differences = "; ".join(
-                f"--{name} is {found.get(name, unset)} there, {values.get(name, unset)} here"
-                for name in names
-            )
-            raise ValueError(
-                f"{self.path} holds a run with other flags ({differences}); choose another "
-                "--output_dir."
-            )
 
     def write(self, name: str, write: Callable[[pathlib.Path], Any]) -> pathlib.Path:
         """Has `write(path)` write a temporary file, then gives it its name.
@@ -80,5 +65,33 @@ class RunFolder:
 
     def read_results(self) -> dict[str, Any] | None:
         """Returns the results of a finished run; None if it has not finished."""
-        file = self.path / RESULTS_FILE
-        return json.loads(file.read_text()) if file.exists() else None
+        return read_results(self.path)
+
+
+def read_results(path: pathlib.Path) -> dict[str, Any] | None:
+    """Returns the results of the finished run in a folder; None if there is none."""
+    file = path / RESULTS_FILE
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def check(path: pathlib.Path, values: Mapping[str, str]) -> None:
+    """Raises ValueError if a folder holds a run with other flags; writes nothing.
+
+    Args:
+      path: the folder, which need not exist.
+      values: the run's flags: name -> text.
+    """
+    file = path / FLAGS_FILE
+    if not file.exists():
+        return
+    found = dict(line[2:].split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+    names = sorted(name for name in {*values, *found} if values.get(name) != found.get(name))
+    if names:
+        unset = "not set"
+        differences = "; ".join(
+            f"--{name} is {found.get(name, unset)} there, {values.get(name, unset)} here"
+            for name in names
+        )
+        raise ValueError(
+            f"{path} holds a run with other flags ({differences}); choose another --output_dir."
+        )

@@ -8,7 +8,7 @@ import pytest
 import small
 import tensorflow as tf
 
-from spatial_keras import compat, experiment
+from spatial_keras import checkpoints, compat, experiment
 
 ROOT = pathlib.Path(__file__).parents[1]
 SEARCH_FLAGS = ("pgd_step_sizes", "pgd_start", "grid_counts")
@@ -145,6 +145,7 @@ def test_flags_of_the_search_reach_it(tmp_path, options, expected):
         ("--optimizer=momentun", "did you mean 'momentum'"),
         ("--max_rotation=-1", "max_rotation must be in"),
         ("--max_translation=8", "must be smaller than the image, 8 pixels"),
+        ("--max_translation=8 --defense=std", "must be smaller than the image, 8 pixels"),
         ("--batch_size=5000", "batch_size of data set .digits. must be in"),
         ("--batch_size=0", "--batch_size must be at least 1"),
         ("--test_images=0", "--test_images must be at least 1"),
@@ -183,6 +184,14 @@ def test_a_folder_of_another_run_is_refused(tmp_path):
     experiment.prepare(small.parsed(*small.RUN, f"--output_dir={tmp_path}"))
     with pytest.raises(ValueError, match="--steps is 6 there, 7 here"):
         experiment.prepare(small.parsed(*small.RUN, "--steps=7", f"--output_dir={tmp_path}"))
+
+
+def test_finite_weights_with_infinite_logits_have_diverged(tmp_path):
+    options = ("--steps=1", "--learning_rate=1e30", f"--output_dir={tmp_path}")
+    run = experiment.prepare(small.parsed(*small.RUN, *options))
+    with pytest.raises(checkpoints.DivergedError, match="after step 1 the classifier gives NaN"):
+        run.run()
+    assert not (tmp_path / "results.json").exists()
 
 
 def test_the_first_test_images_may_be_enough(tmp_path):

@@ -49,10 +49,14 @@ ROOMS = (
     "run_folder",
     "command_line",
     "experiment",
+    "comparison",
     "audit",
 )
 # What only these rooms may import, so that the others do not depend on it.
-DOORS = {"absl": {"command_line", "experiment", "audit"}, "tensorflow_addons": {"compat"}}
+DOORS = {
+    "absl": {"command_line", "experiment", "comparison", "audit"},
+    "tensorflow_addons": {"compat"},
+}
 # The packages that the library and its tests import, by the names that PyPI gives them.
 PACKAGES = {
     "absl": "absl_py",

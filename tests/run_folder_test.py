@@ -2,7 +2,7 @@
 
 import pytest
 
-from spatial_keras.run_folder import FLAGS_FILE, RunFolder
+from spatial_keras.run_folder import FLAGS_FILE, RunFolder, check
 
 FLAGS = {"defense": "wo10_kl", "steps": "800"}
 
@@ -31,6 +31,15 @@ def test_other_flags_are_refused_by_name(tmp_path, values, message):
     with pytest.raises(ValueError, match=message) as error:
         RunFolder(tmp_path, values)
     assert str(error.value).count("there") == 1  # names only what differs
+
+
+def test_a_check_leaves_nothing(tmp_path):
+    check(tmp_path / "new", FLAGS)
+    assert not (tmp_path / "new").exists()
+    RunFolder(tmp_path / "old", FLAGS)
+    check(tmp_path / "old", FLAGS)
+    with pytest.raises(ValueError, match="--steps is 800 there, not set here"):
+        check(tmp_path / "old", {"defense": "wo10_kl"})
 
 
 def test_a_file_in_the_way_is_refused(tmp_path):

@@ -29,6 +29,7 @@ FRONT = pathlib.Path("spatial_keras/__init__.py")
 # From the ground up: a room imports only rooms above it in this list.
 ROOMS = (
     "validation",
+    "files",
     "compat",
     "transformations",
     "sampling",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import pathlib
 import textwrap
@@ -97,7 +98,7 @@ class Classifier:
         input_range: tuple[float, float] = (0.0, 255.0),
         outputs: str = "auto",
     ) -> None:
-        self._model = model
+        self._model, self._options = model, _options(model)
         low, high = (validation.check_range("input_range", value) for value in input_range)
         self._low, self._scale = low, (high - low) / 255
         validation.check_name("outputs", outputs, OUTPUTS)
@@ -142,7 +143,8 @@ class Classifier:
 
     def _outputs(self, images: tf.Tensor) -> tf.Tensor:
         images = tf.cast(images, tf.float32)
-        return tf.cast(self._model(images * self._scale + self._low, training=False), tf.float32)
+        outputs = self._model(images * self._scale + self._low, **self._options)
+        return tf.cast(outputs, tf.float32)
 
     def __call__(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns logits, float32 [batch, classes].
@@ -151,10 +153,18 @@ class Classifier:
           images: grey levels 0..255, [batch, height, width, channels].
           training: must be False.
         """
-        outputs = self._outputs(images)
+        # A SavedModel may not say how many classes it has.
+        outputs = tf.ensure_shape(self._outputs(images), [None, self.num_classes])
         if self._probabilities:
             return tf.math.log(tf.maximum(outputs, _SMALLEST_PROBABILITY))
         return outputs
+
+
+def _options(model: Callable[..., tf.Tensor]) -> dict[str, bool]:
+    """Returns what a model is called with besides the images; a plain function takes no more."""
+    keras_model = isinstance(model, tf.keras.layers.Layer)
+    takes_training = keras_model or "training" in inspect.signature(model).parameters
+    return {"training": False} if takes_training else {}
 
 
 def fingerprint(model: Callable[..., tf.Tensor]) -> str:

@@ -236,7 +236,7 @@ class Evaluator:
     ) -> GridOutcome:
         damaging = points[found.points]
         bounds, gaps = self.transformations.bounds, np.array(counts) - 1
-        spacing = np.where(gaps > 0, 2 * bounds / np.maximum(gaps, 1), bounds)
+        spacing = np.where(gaps > 0, 2 * bounds / np.maximum(gaps, 1), bounds).astype(np.float32)
         return GridOutcome(
             "grid", found.margins[:, 0] >= 0, damaging[:, 0], found.margins[:, 0], found.passes,
             _since(start), damaging, spacing, self.number * len(points),

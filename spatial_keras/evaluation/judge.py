@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +37,7 @@ class Verdicts:
 
 
 class Judge:
-    """Runs pairs of an image and a transformation through a classifier, in batches of one size.
+    """Runs pairs of an image and a transformation through a classifier, in batches.
 
     The images stay where the network runs; only numbers of images and transformations move.
 
@@ -45,7 +46,7 @@ class Judge:
       images: grey levels 0..255, [n, height, width, channels].
       labels: class numbers, integer [n].
       warp: applies the transformations.
-      batch_size: pairs per pass.
+      batch_size: pairs per pass at most.
       xla: compile the passes with XLA.
     """
 
@@ -65,8 +66,8 @@ class Judge:
         self._images = tf.constant(images)
         self._labels = tf.constant(labels, tf.int32)
         self._xla = xla
-        self._judge = tf.function(self._verdicts, jit_compile=xla)
-        self._slope = tf.function(self._margins_and_slopes, jit_compile=xla)
+        self._judge = self._compiled(self._verdicts)
+        self._slope = self._compiled(self._margins_and_slopes)
 
     def __call__(
         self,
@@ -114,6 +115,13 @@ class Judge:
 
         return run
 
+    def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if self._xla:
+            return tf.function(function, jit_compile=True)
+        # One graph for batches of every size.
+        pairs = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 3], tf.float32)]
+        return tf.function(function, input_signature=pairs)
+
     def _in_batches(
         self,
         function: Callable[..., tuple[tf.Tensor, ...]],
@@ -124,8 +132,9 @@ class Judge:
         parts = []
         for start in range(0, len(index), self.batch_size):
             stop = min(start + self.batch_size, len(index))
-            # The last batch is filled up with repetitions of its last pair.
-            rows = np.minimum(np.arange(start, start + self.batch_size), stop - 1)
+            # XLA compiles for one size: a short batch is filled up with its last pair.
+            size = self.batch_size if self._xla else stop - start
+            rows = np.minimum(np.arange(start, start + size), stop - 1)
             results = function(
                 tf.constant(index[rows], tf.int32), tf.constant(parameters[rows], tf.float32)
             )

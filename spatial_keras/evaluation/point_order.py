@@ -60,13 +60,16 @@ class PointOrder:
           pairs: how many at most.
 
         Returns:
-          Images and points, int [pairs] each; fewer where fewer are open.
+          Images and points, int [pairs] each; fewer where fewer are open, or where fewer images
+          than that stand and have tried less than 32 points: these try one at a time.
         """
         images = np.flatnonzero(self.standing & (self._tried < self.margins.shape[1]))
         images = images[np.argsort(self._tried[images], kind="stable")][:pairs]
         if not len(images):
             return images, images
-        each = min(-(-pairs // len(images)), self.margins.shape[1])
+        # While an image learns, its next point waits for the margin at this one.
+        learning = self._tried[images[0]] < _OBSERVATIONS
+        each = 1 if learning else min(-(-pairs // len(images)), self.margins.shape[1])
         scores = self._scores[images]
         points = np.argsort(scores, axis=1)[:, :each] if each > 1 else scores.argmin(1)[:, None]
         untried = np.take_along_axis(scores, points, axis=1) < np.inf

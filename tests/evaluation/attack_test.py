@@ -1,6 +1,5 @@
 """The attack finds what lies between the grid's points, and stays within its budget and S."""
 
-import evaluation_cases as cases
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +9,7 @@ from spatial_keras.evaluation.evaluator import Evaluator
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.transformations import TransformationSet
 from spatial_keras.warp import SpatialWarp
+from tests import evaluation_cases as cases
 
 SPOT = (0.8, -0.6)
 

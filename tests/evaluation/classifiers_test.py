@@ -1,6 +1,5 @@
 """Any classifier is read from disk and gives logits for grey levels."""
 
-import evaluation_cases as cases
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,6 +8,7 @@ from scipy import special
 import spatial_keras as sk
 from spatial_keras import compat
 from spatial_keras.evaluation import classifiers
+from tests import evaluation_cases as cases
 
 SHAPE = (12, 12, 1)
 IMAGES = cases.images(5).astype(np.float32)
@@ -103,6 +103,22 @@ def test_grey_levels_are_scaled_to_the_models_range(low_high):
     classifiers.Classifier(model, SHAPE, low_high)(IMAGES)
     low, high = low_high
     np.testing.assert_allclose(seen[-1], low + (high - low) * IMAGES / 255, atol=1e-5)
+
+
+@pytest.mark.parametrize("wrap", [lambda function: function, tf.function])
+def test_a_function_of_images_alone_is_a_classifier(wrap):
+    model = cases.network()
+    adapted = classifiers.Classifier(wrap(lambda images: model(images)), SHAPE)
+    np.testing.assert_allclose(adapted(IMAGES), model(IMAGES), atol=1e-5)
+
+
+def test_models_run_in_inference_mode():
+    """With dropout and with statistics of a batch, an image's outputs would depend on others."""
+    layers = (tf.keras.layers.BatchNormalization(), tf.keras.layers.Dropout(0.5))
+    model = cases.network(first_layers=layers)
+    for one in (model, lambda images, training=True: model(images, training=training)):
+        adapted = classifiers.Classifier(one, SHAPE)
+        np.testing.assert_allclose(adapted(IMAGES)[:2], adapted(IMAGES[:2]), atol=1e-3)
 
 
 def test_probabilities_become_logits():

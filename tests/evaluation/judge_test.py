@@ -1,6 +1,5 @@
 """Verdicts against NumPy, slopes against finite differences."""
 
-import evaluation_cases as cases
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +9,8 @@ from spatial_keras import losses
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.gradient_search import GradientSearch
 from spatial_keras.warp import SpatialWarp
+from tests import evaluation_cases as cases
+from tests import oracles
 
 
 def make_judge(classifier, images, labels, batch_size=8, warp="op", xla=False):
@@ -40,14 +41,17 @@ def test_margins_and_losses_are_those_of_numpy(case, batch_size, warp, xla):
     assert 0 < verdicts.right.sum() < len(index)  # a case that tells
 
 
-def test_of_equal_logits_the_first_is_the_prediction():
+@pytest.mark.parametrize("xla", [False, True])
+def test_of_equal_logits_the_first_is_the_prediction(xla):
     def tie(images, training=False):
-        return tf.zeros([tf.shape(images)[0], 3]) + tf.constant([1.0, 1.0, 0.0])
+        return images[:, 0, 0] * 0 + tf.constant([1.0, 1.0, 0.0])
 
-    judge = make_judge(tie, cases.images(3), np.array([0, 1, 2]))
+    judge = make_judge(tie, cases.images(3), np.array([0, 1, 2]), warp="gather", xla=xla)
     verdicts = judge(np.arange(3), np.zeros([3, 3]))
     assert verdicts.right.tolist() == [True, False, False]
     np.testing.assert_allclose(verdicts.margins, [0, 0, -1], atol=1e-20)
+    margins, _ = judge.slopes(np.arange(3), np.zeros([3, 3]))
+    np.testing.assert_array_equal(margins, verdicts.margins)
 
 
 def test_every_batch_is_counted(case):
@@ -65,16 +69,16 @@ def test_slopes_are_those_of_finite_differences(case, xla):
     parameters = np.tile([[0.31, -0.42, 5.3]], [len(index), 1])
     found, slopes = judge.slopes(index, parameters)
     np.testing.assert_allclose(found, judge(index, parameters).margins, atol=1e-5)
-    for coordinate, step in enumerate((1e-2, 1e-2, 1e-2)):
-        moved = np.eye(3)[coordinate] * step
-        above = cases.margins(
-            cases.logits(classifier, images[index], parameters + moved), labels[index]
-        )
-        below = cases.margins(
-            cases.logits(classifier, images[index], parameters - moved), labels[index]
-        )
-        expected = (above - below) / (2 * step)
-        np.testing.assert_allclose(slopes[:, coordinate], expected, rtol=0.1, atol=5e-3)
+    weights, bias = classifier.get_weights()
+
+    def margins(moved):
+        warped = oracles.canvas_warp(images[index], parameters + moved, 4)
+        return cases.margins(warped.reshape(len(index), -1) / 255 @ weights + bias, labels[index])
+
+    steps = 1e-5 * np.eye(3)
+    expected = np.stack([margins(step) - margins(-step) for step in steps], axis=1) / 2e-5
+    assert np.abs(expected).max() > 0.1  # a case that tells
+    np.testing.assert_allclose(slopes, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
@@ -103,13 +107,28 @@ def test_searches_of_different_batches_start_apart(case):
     assert len(np.unique(starts, axis=0)) == 46
 
 
-def test_nan_is_refused_with_the_image():
-    def broken(images, training=False):
-        bright = tf.reduce_max(images, axis=[1, 2, 3]) > 200
-        return tf.where(bright[:, None], np.nan, tf.ones([1, 3]))
+@pytest.mark.parametrize("xla", [False, True])
+def test_outputs_that_are_not_finite_are_refused_with_the_image(xla):
+    nan, inf = np.nan, np.inf
+    outputs = [[1, 2, 3], [nan, 2, 3], [1, nan, 3], [nan, nan, nan], [1, 2, inf], [-inf, 2, 3]]
 
-    images = np.zeros([5, 4, 4, 1], np.uint8)
-    images[3] = 255
-    judge = make_judge(broken, images, np.zeros(5, int), 2)
-    with pytest.raises(ValueError, match="NaN or infinite outputs for image 3"):
-        judge(np.arange(5), np.zeros([5, 3]))
+    def lookup(images, training=False):
+        number = tf.cast(tf.round(images[:, 0, 0, 0]), tf.int32)
+        return tf.gather(tf.constant(outputs, tf.float32), number) + 0 * images[:, 0, 0]
+
+    images = np.tile(np.arange(6, dtype=np.uint8)[:, None, None, None], [1, 4, 4, 1])
+    judge = make_judge(lookup, images, np.ones(6, int), 2, "gather", xla)
+    for function in (judge, judge.slopes):
+        function(np.zeros(2, int), np.zeros([2, 3]))
+        for image in range(1, 6):
+            with pytest.raises(ValueError, match=f"NaN or infinite outputs for image {image}"):
+                function(np.array([0, 0, image]), np.zeros([3, 3]))
+
+
+def test_slopes_need_a_gradient():
+    def whole_numbers(images, training=False):
+        return tf.cast(tf.cast(images[:, :3, 0, 0], tf.int32), tf.float32)
+
+    judge = make_judge(whole_numbers, cases.images(2), np.zeros(2, int))
+    with pytest.raises(ValueError, match="needs a gradient, and the classifier has none"):
+        judge.slopes(np.arange(2), np.zeros([2, 3]))

@@ -81,7 +81,6 @@ def test_an_evaluation_killed_within_the_map_resumes(model, tmp_path):
     [
         (("--measures=grd",), "did you mean 'grid'"),
         (("--no_such_flag=1",), "no_such_flag"),
-        (("--image_size=9",), "takes images of 8 x 8 x 1"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(model, arguments, message):

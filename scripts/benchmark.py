@@ -1,12 +1,14 @@
 """Measures what the documentation claims, as ratios within one run on this machine.
 
 Example: python scripts/benchmark.py step memory
+         python scripts/benchmark.py evaluate --runs=runs/a,runs/b --images=200
 """
 
 import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -23,12 +25,16 @@ from rich.table import Table  # noqa: E402
 from spatial_keras import (  # noqa: E402
     SpatialWarp,
     TransformationSet,
+    audit,
     command_line,
+    data,
     defenses,
+    experiment,
     losses,
     models,
     validation,
 )
+from spatial_keras.evaluation import Evaluator  # noqa: E402
 
 _BATCH, _K = 64, 10
 _RNG = np.random.default_rng(0)
@@ -186,18 +192,133 @@ def measure_memory(rounds: int) -> list[tuple[str, str, str]]:
     return [("peak memory of the step", f"{float(output.split()[-1]):.2f} GB", "under 3 GB")]
 
 
+def measure_evaluate(rounds: int) -> list[tuple[str, str, str]]:
+    """The pruned grid evaluation against the exhaustive one, foolbox's and plain `predict`."""
+    rows = []
+    for number, folder in enumerate(_RUNS.value or [train_digits(n) for n in ("std", "wo10_kl")]):
+        case = audited(folder)
+        goals = [("at least 60", "at least 20"), ("at least 4", "at least 1"), ("", "")]
+        rows += compare_grids(case, *goals[min(number, 2)])
+        rows += compare_with_predict(case, rounds)
+    output = subprocess.run(
+        [sys.executable, __file__, "--only_evaluate"], check=True, capture_output=True, text=True
+    ).stdout
+    memory = f"{float(output.split()[-1]):.2f} GB"
+    return [*rows, ("peak memory of evaluating 10,000 images", memory, "under 2 GB")]
+
+
+def train_digits(defense: str) -> str:
+    """Returns the folder of the run of flags/digits/, trained if it is not."""
+    values = flags.FlagValues()
+    command_line.define(experiment.FLAGS, values)
+    values(["train", f"--flagfile=flags/digits/{defense}.flags"])
+    run = experiment.prepare(values)
+    run.run()
+    return str(run.folder.path)
+
+
+def audited(folder: str) -> audit.Audit:
+    """Returns the evaluation of a run on its first test images."""
+    values = flags.FlagValues()
+    command_line.define(audit.FLAGS, values)
+    data_dir = [f"--data_dir={_DATA_DIR.value}"] if _DATA_DIR.value else []
+    values(["evaluate", f"--run={folder}", f"--limit={_IMAGES_EVALUATED.value}", *data_dir])
+    return audit.prepare(values)
+
+
+def raw(case: audit.Audit) -> tuple[tf.keras.Model, np.ndarray, np.ndarray]:
+    """Returns the classifier, the images and the labels of an evaluation."""
+    model = tf.keras.models.load_model(f"{case.values['run']}/classifier.keras", compile=False)
+    dataset = data.get(case.values["dataset"], _DATA_DIR.value, case.values["image_size"])
+    images = dataset.test_images[: case.evaluator.number].astype(np.float32)
+    return model, images, dataset.test_labels[: case.evaluator.number]
+
+
+def compare_grids(case: audit.Audit, faster: str, fewer: str) -> list[tuple[str, str, str]]:
+    """Times the 5 x 5 x 31 grid: pruned, exhaustive and foolbox's, once each."""
+    import foolbox
+
+    case.evaluator.natural()  # traces
+    with tempfile.TemporaryDirectory() as folder:
+        whole = case.evaluator.grid_map(f"{folder}/map")
+    pruned = case.evaluator.grid()
+    assert np.array_equal(pruned.right, whole.right)
+
+    model, images, labels = raw(case)
+    attack = foolbox.attacks.SpatialAttack(3, 30, num_translations=5, num_rotations=31)
+    criterion = foolbox.criteria.Misclassification(tf.constant(labels))
+    start = time.perf_counter()
+    _, _, broken = attack(
+        foolbox.TensorFlowModel(model, bounds=(0, 255)), tf.constant(images), criterion
+    )
+    theirs = time.perf_counter() - start
+
+    name = f"{case.values['run'].split('/')[-1]}, {len(images)} images"
+    passes = f"{whole.passes / pruned.passes:.1f}"
+    least = len(images) + 774 * int(pruned.right.sum())
+    return [
+        (f"{name}: foolbox / pruned grid, seconds", f"{theirs / pruned.seconds:.1f}", faster),
+        ("  exhaustive / pruned grid, seconds", f"{whole.seconds / pruned.seconds:.1f}", ""),
+        ("  exhaustive / pruned grid, passes", passes, fewer),
+        ("  exhaustive / the fewest that prove it", f"{whole.passes / least:.1f}", ""),
+        ("  seconds", f"foolbox {theirs:.1f}, exhaustive {whole.seconds:.1f}, "
+         f"pruned {pruned.seconds:.1f}", ""),
+        ("  grid accuracy", f"{pruned.accuracy:.1%}; foolbox's warps "
+         f"{1 - float(np.mean(broken)):.1%}", ""),
+    ]  # fmt: skip
+
+
+def compare_with_predict(case: audit.Audit, rounds: int) -> list[tuple[str, str, str]]:
+    """Times passes over warped pairs against `predict` on images warped before."""
+    draws = -(-8_000 // case.evaluator.number)
+    model, images, _ = raw(case)
+    parameters = case.evaluator.transformations.sample([0, 0], [len(images), draws])
+    warped = SpatialWarp("op")(images, parameters).numpy().reshape(-1, *images.shape[1:])
+    seconds = interleaved(
+        {
+            "passes": lambda: case.evaluator.random(draws),
+            "predict": lambda: model.predict(warped, batch_size=256, verbose=0),
+        },
+        rounds,
+    )
+    speed = ratio(seconds["predict"], seconds["passes"])
+    return [("  speed of the passes / of predict", speed, "at least 0.90")]
+
+
+def evaluate_many() -> None:
+    """Evaluates 10,000 images with a small network and prints the process's peak memory in GB."""
+    images = _RNG.integers(0, 256, [10_000, 32, 32, 3]).astype(np.uint8)
+    labels = _RNG.integers(0, 10, 10_000)
+    Evaluator(models.get("resnet8", width=0.25), images, labels).grid()
+    print_peak_memory()
+
+
+def print_peak_memory() -> None:
+    """Prints the process's peak memory in GB."""
+    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.3f}\n")
+
+
 def take_steps() -> None:
     """Takes three steps and prints the process's peak memory in GB."""
     step = training_step(build())
     for _ in range(3):
         step()
-    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.3f}\n")
+    print_peak_memory()
 
 
 MEASUREMENTS = {
     "step": measure_step, "memory": measure_memory, "warp": measure_warp, "xla": measure_xla,
+    "evaluate": measure_evaluate,
 }  # fmt: skip
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of every measurement.", lower_bound=1)
+_RUNS = flags.DEFINE_list(
+    "runs", None, "evaluate: folders of finished runs; default: std and wo10_kl on digits."
+)
+_IMAGES_EVALUATED = flags.DEFINE_integer("images", 200, "evaluate: test images.", lower_bound=1)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "evaluate: folder of the TensorFlow Datasets.")
+_ONLY_EVALUATE = flags.DEFINE_boolean(
+    "only_evaluate", False, "Evaluate 10,000 images, print peak memory in GB."
+)
 _ONLY_STEPS = flags.DEFINE_boolean(
     "only_steps", False, "Take three steps, print peak memory in GB."
 )
@@ -207,6 +328,9 @@ def main(argv: list[str]) -> None:
     """Runs the named measurements, by default all."""
     if _ONLY_STEPS.value:
         take_steps()
+        return
+    if _ONLY_EVALUATE.value:
+        evaluate_many()
         return
     try:
         names = [validation.check_name("benchmark", n, MEASUREMENTS) for n in argv[1:]]

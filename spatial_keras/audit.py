@@ -18,13 +18,13 @@ from spatial_keras import (
     data,
     evaluation,
     experiment,
+    files,
     progress,
     run_folder,
     validation,
 )
 from spatial_keras.evaluation import GridOutcome, Outcome, Report
 from spatial_keras.evaluation.classifiers import fingerprint
-from spatial_keras.evaluation.grid import write_arrays, write_text
 from spatial_keras.transformations import TransformationSet
 from spatial_keras.warp import COMPOSITIONS, SpatialWarp
 
@@ -77,7 +77,7 @@ FLAGS = {
          "every point beside the output."),
     ),
     "Execution": (
-        (flags.DEFINE_integer, "batch_size", None, "Images per pass; default: 128, 512 on GPUs."),
+        (flags.DEFINE_integer, "batch_size", None, "Images per pass; default: 256, 512 on GPUs."),
         (flags.DEFINE_enum, "xla", "auto", ["auto", "on", "off"],
          "Compile the passes with XLA; auto: on GPUs."),
     ),
@@ -126,13 +126,13 @@ class Audit:
                 found[name] = _restore(file)
             else:
                 found[name] = self._measure(name, found)
-                write_arrays(file, **{k: np.asarray(v) for k, v in vars(found[name]).items()})
+                files.write_arrays(file, **{k: np.asarray(v) for k, v in vars(found[name]).items()})
             if on_outcome:
                 on_outcome(found[name])
         labels, notes = self.evaluator.labels, [*self.evaluator.notes, *self.notes]
         report = Report(list(found.values()), labels, self.class_names, notes)
-        write_text(self.output.with_suffix(".csv"), report.to_csv())
-        write_text(self.output, json.dumps(self._to_dict(report), indent=2) + "\n")
+        files.write_text(self.output.with_suffix(".csv"), report.to_csv())
+        files.write_text(self.output, json.dumps(self._to_dict(report), indent=2) + "\n")
         if self._map.exists():
             final = self.output.with_name(f"{self.output.stem}_map")
             shutil.rmtree(final, ignore_errors=True)
@@ -160,7 +160,7 @@ class Audit:
                 "leave --resume out to start anew."
             )
         self._partial.mkdir(parents=True, exist_ok=True)
-        write_text(file, identity)
+        files.write_text(file, identity)
 
     def _measure(self, name: str, found: dict[str, Outcome]) -> Outcome:
         value, evaluator = self.values, self.evaluator

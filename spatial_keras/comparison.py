@@ -19,11 +19,11 @@ from spatial_keras import (
     data,
     defenses,
     experiment,
+    files,
     run_folder,
     validation,
 )
 from spatial_keras.checkpoints import DivergedError
-from spatial_keras.evaluation.grid import write_text
 
 # What a table has flags of its own for.
 _OWN = ("defense", "seed", "output_dir")
@@ -178,8 +178,8 @@ class Comparison:
                 results = _train(value, self.dataset, say)
             outcomes.append((value, results))
         table = self._table(command, outcomes)
-        write_text(self.folder / "table.md", table.to_markdown())
-        write_text(self.folder / "table.csv", table.to_csv())
+        files.write_text(self.folder / "table.md", table.to_markdown())
+        files.write_text(self.folder / "table.csv", table.to_csv())
         return table
 
     def _table(self, command: str, outcomes: list[tuple[dict, dict | None]]) -> Table:

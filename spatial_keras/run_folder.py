@@ -8,6 +8,8 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from spatial_keras import files
+
 FLAGS_FILE = "run.flags"
 RESULTS_FILE = "results.json"
 
@@ -49,15 +51,13 @@ class RunFolder:
         Returns:
           The file's path.
         """
-        file = self.path / name
-        temporary = self.path / f".partial-{name}"
-        write(temporary)
-        os.replace(temporary, file)
-        return file
+        files.write(self.path / name, write)
+        return self.path / name
 
     def write_text(self, name: str, text: str) -> pathlib.Path:
         """Writes a text file, whole or not at all."""
-        return self.write(name, lambda path: path.write_text(text))
+        files.write_text(self.path / name, text)
+        return self.path / name
 
     def write_results(self, results: Mapping[str, Any]) -> pathlib.Path:
         """Writes `results.json`."""

@@ -29,6 +29,7 @@ FRONT = pathlib.Path("spatial_keras/__init__.py")
 # From the ground up: a room imports only rooms above it in this list.
 ROOMS = (
     "validation",
+    "files",
     "compat",
     "transformations",
     "sampling",
@@ -60,6 +61,7 @@ DOORS = {
 # The packages that the library and its tests import, by the names that PyPI gives them.
 PACKAGES = {
     "absl": "absl_py",
+    "foolbox": "foolbox",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "packaging": "packaging",

@@ -11,12 +11,16 @@ ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
+def test_the_python_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(compile(code, "README.md", "exec"), {})
+    training, evaluation = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {}
+    exec(compile(training, "README.md", "exec"), names)
     assert "natural_accuracy" in capsys.readouterr().out
     assert (tmp_path / "classifier.keras").exists()
+    exec(compile(evaluation, "README.md", "exec"), names)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["natural", "grid", "attack"]
 
 
 @pytest.mark.parametrize("name", re.findall(r"^\| `(\w+)`", README, re.MULTILINE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import textwrap
 from collections.abc import Callable
 
 import numpy as np
@@ -43,12 +44,13 @@ def load(path: str | os.PathLike) -> Callable[..., tf.Tensor]:
             _saved_model(path) if saved_model else tf.keras.models.load_model(path, compile=False)
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"model '{path}' cannot be read: {error}") from error
+        # Keras's message may hold the whole configuration.
+        cause = textwrap.shorten(str(error), 200, placeholder=" ...")
+        raise ValueError(
+            f"model '{path}' cannot be read; a file of another version of Keras may not be "
+            f"({cause})."
+        ) from error
     return model.classifier if isinstance(model, RobustModel) else model
-
-
-def _keras_model(path: pathlib.Path) -> tf.keras.Model:
-    return tf.keras.models.load_model(path, compile=False)
 
 
 def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
@@ -63,7 +65,7 @@ def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
         return outputs
 
     # A signature needs the object that it came from.
-    classify.loaded = loaded
+    classify.loaded, classify.variables = loaded, signature.variables
     return classify
 
 
@@ -164,7 +166,7 @@ def fingerprint(model: Callable[..., tf.Tensor]) -> str:
     if hasattr(model, "get_weights"):
         weights = model.get_weights()
     else:
-        weights = [variable.numpy() for variable in model.loaded.variables]
+        weights = [variable.numpy() for variable in model.variables]
     digest = hashlib.sha256()
     for weight in weights:
         digest.update(np.ascontiguousarray(weight).tobytes())

@@ -40,7 +40,7 @@ class Evaluator:
         (0, 1) or (-1, 1). Transformations come before this scaling, so that what comes in from
         outside of an image is black.
       outputs: "logits", "probabilities", or "auto", which tells them apart.
-      batch_size: images per forward pass; 128 by default, 512 where there is a GPU.
+      batch_size: images per forward pass; 256 by default, 512 where there is a GPU.
       xla: compile the passes with XLA.
 
     Attributes:
@@ -83,7 +83,7 @@ class Evaluator:
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
         _check_labels(self.labels, self.num_classes)
         if batch_size is None:
-            batch_size = 512 if tf.config.list_physical_devices("GPU") else 128
+            batch_size = 512 if tf.config.list_physical_devices("GPU") else 256
         validation.check_integer("batch_size", batch_size, 1)
         self._judge = Judge(adapted, images, self.labels, warp, batch_size, xla)
 
@@ -136,11 +136,8 @@ class Evaluator:
         validation.check_integer("restarts", restarts, 1)
         warp = SpatialWarp("gather", self._composition)
         search = GradientSearch(steps, self.transformations, warp)
-        objective = losses.get_objective("ce")
-        ends = (
-            self._judge.search(search, objective, np.arange(self.number), (seed, restart))
-            for restart in range(restarts)
-        )
+        find = self._judge.searcher(search, losses.get_objective("ce"))
+        ends = (find(np.arange(self.number), (seed, restart)) for restart in range(restarts))
         return self._worst_of("gradient", ends, passes_before=steps)
 
     def grid(
@@ -238,7 +235,8 @@ class Evaluator:
         self, found: grid.WorstPoints, counts: Sequence[int], points: np.ndarray, start: float
     ) -> GridOutcome:
         damaging = points[found.points]
-        spacing = self.transformations.bounds * 2 / np.maximum(np.array(counts) - 1, 2)
+        bounds, gaps = self.transformations.bounds, np.array(counts) - 1
+        spacing = np.where(gaps > 0, 2 * bounds / np.maximum(gaps, 1), bounds)
         return GridOutcome(
             "grid", found.margins[:, 0] >= 0, damaging[:, 0], found.margins[:, 0], found.passes,
             _since(start), damaging, spacing, self.number * len(points),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from spatial_keras import files
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.point_order import PointOrder
 
@@ -42,7 +43,7 @@ class WorstPoints:
 
     def save(self, path: pathlib.Path) -> None:
         """Writes all to a file, whole or not at all."""
-        write_arrays(path, **{k: np.asarray(v) for k, v in vars(self).items()})
+        files.write_arrays(path, **{k: np.asarray(v) for k, v in vars(self).items()})
 
     @classmethod
     def restore(cls, path: pathlib.Path) -> WorstPoints:
@@ -183,24 +184,9 @@ def write_map(
         for array, values in zip(arrays, (verdicts.margins, verdicts.losses)):
             array[images] = values.reshape(len(images), len(grid))
             array.flush()
-        write_text(rows_done, str(images[-1] + 1))
+        files.write_text(rows_done, str(images[-1] + 1))
     rows_done.unlink()
     os.replace(partial, folder)
     blocks = [_smallest(arrays[0][first : first + rows]) for first in range(0, number, rows)]
     margins, worst = (np.concatenate(part) for part in zip(*blocks))
     return WorstPoints(margins, worst, passes, number, np.empty([0, len(grid)], np.float32))
-
-
-def write_arrays(path: pathlib.Path, **arrays: np.ndarray) -> None:
-    """Writes an .npz file, whole or not at all."""
-    temporary = path.with_name(f".partial-{path.name}")
-    with temporary.open("wb") as file:
-        np.savez(file, **arrays)
-    os.replace(temporary, path)
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text file, whole or not at all."""
-    temporary = path.with_name(f".partial-{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

@@ -90,26 +90,29 @@ class Judge:
         """Returns the margins [pairs] and their gradients in the parameters, float32 [pairs, 3]."""
         return tuple(self._in_batches(self._slope, index, parameters))
 
-    def search(
-        self,
-        search: Search,
-        objective: losses.Objective,
-        index: np.ndarray,
-        seed: tuple[int, int],
-    ) -> np.ndarray:
-        """Returns the transformations that a search finds for images, float32 [images, 3]."""
+    def searcher(
+        self, search: Search, objective: losses.Objective
+    ) -> Callable[[np.ndarray, tuple[int, int]], np.ndarray]:
+        """Returns a function of numbers of images, int [images], and a seed, two integers.
 
-        def find(numbers: tf.Tensor, starts: tf.Tensor) -> tuple[tf.Tensor]:
-            # Each image's number is folded into the seed of its batch, so batches differ.
-            batch_seed = tf.random.experimental.stateless_fold_in(
-                tf.constant(seed), numbers[0], alg="philox"
-            )
+        It gives the transformations that the search finds, float32 [images, 3].
+        """
+
+        def find(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+            # Batches must not start from the same draws.
+            seed = tf.random.experimental.stateless_fold_in(seed, numbers[0], alg="philox")
             images = tf.cast(tf.gather(self._images, numbers), tf.float32)
             labels = tf.gather(self._labels, numbers)
-            return (search(self._classifier, images, labels, objective, batch_seed),)
+            return search(self._classifier, images, labels, objective, seed)
 
         find = tf.function(find, jit_compile=self._xla)
-        return self._in_batches(find, index, np.zeros([len(index), 3]))[0]
+
+        def run(index: np.ndarray, seed: tuple[int, int]) -> np.ndarray:
+            unused = np.zeros([len(index), 3])
+            of_batch = lambda numbers, _: (find(numbers, tf.constant(seed)),)  # noqa: E731
+            return self._in_batches(of_batch, index, unused)[0]
+
+        return run
 
     def _in_batches(
         self,
@@ -139,10 +142,7 @@ class Judge:
 
     def _verdicts(self, index: tf.Tensor, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         logits, labels = self._logits(self._warp, index, parameters)
-        right = tf.argmax(logits, axis=-1, output_type=tf.int32) == labels
-        margins = _margins(logits, labels)
-        margins = tf.where(right, tf.maximum(margins, 0.0), tf.minimum(margins, -_TIE))
-        return margins, losses.cross_entropy(labels, logits)
+        return _margins(logits, labels), losses.cross_entropy(labels, logits)
 
     def _margins_and_slopes(
         self, index: tf.Tensor, parameters: tf.Tensor
@@ -152,7 +152,10 @@ class Judge:
             margins = _margins(*self._logits(self._smooth_warp, index, parameters))
             # The sum: in inference mode no image's margin depends on another image.
             total = tf.reduce_sum(margins)
-        return margins, tape.gradient(total, parameters)
+        slopes = tape.gradient(total, parameters)
+        if slopes is None:
+            raise ValueError("the attack needs a gradient, and the classifier has none.")
+        return margins, slopes
 
     def _logits(
         self, warp: SpatialWarp, index: tf.Tensor, parameters: tf.Tensor
@@ -162,6 +165,10 @@ class Judge:
 
 
 def _margins(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Returns the margins, NaN where an output is not finite: a compiled maximum skips NaN."""
     is_label = tf.one_hot(labels, logits.shape[-1], on_value=True, off_value=False)
     label = tf.reduce_max(tf.where(is_label, logits, logits.dtype.min), axis=-1)
-    return label - tf.reduce_max(tf.where(is_label, logits.dtype.min, logits), axis=-1)
+    margins = label - tf.reduce_max(tf.where(is_label, logits.dtype.min, logits), axis=-1)
+    right = tf.argmax(logits, axis=-1, output_type=tf.int32) == labels
+    margins = tf.where(right, tf.maximum(margins, 0.0), tf.minimum(margins, -_TIE))
+    return tf.where(tf.reduce_all(tf.math.is_finite(logits), axis=-1), margins, np.nan)

@@ -81,8 +81,10 @@ def confidence_interval(right: np.ndarray) -> tuple[float, float]:
       right: bool, or fractions in [0, 1], [n].
     """
     values = np.asarray(right, np.float64)
-    number, mean = len(values), float(np.mean(right))
+    number, mean = len(values), float(np.mean(values))
     if not np.isin(values, (0, 1)).all():
+        if number == 1:
+            return 0.0, 1.0
         half = _QUANTILE * float(np.std(values, ddof=1)) / math.sqrt(number)
         return max(mean - half, 0.0), min(mean + half, 1.0)
     share = _QUANTILE**2 / number

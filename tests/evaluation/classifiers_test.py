@@ -1,0 +1,171 @@
+"""Any classifier is read from disk and gives logits for grey levels."""
+
+import evaluation_cases as cases
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import special
+
+import spatial_keras as sk
+from spatial_keras import compat
+from spatial_keras.evaluation import classifiers
+
+SHAPE = (12, 12, 1)
+IMAGES = cases.images(5).astype(np.float32)
+
+
+def keras_file(model, path):
+    model.save(path / "model.keras")
+    return path / "model.keras"
+
+
+def h5_file(model, path):
+    model.save(path / "model.h5")
+    return path / "model.h5"
+
+
+def saved_model(model, path):
+    signature = tf.function(
+        lambda x: {"logits": model(x, training=False)},
+        input_signature=[tf.TensorSpec([None, *SHAPE], tf.float32)],
+    )
+    tf.saved_model.save(model, str(path / "folder"), signatures=signature.get_concrete_function())
+    return path / "folder"
+
+
+def keras_2_folder(model, path):
+    model.save(path / "folder", save_format="tf")
+    return path / "folder"
+
+
+def robust_model_file(model, path):
+    sk.RobustModel(model, sk.WorstOfK(2)).save(path / "model.keras")
+    return path / "model.keras"
+
+
+KINDS = [keras_file, h5_file, saved_model, robust_model_file]
+
+
+@pytest.mark.parametrize("save", KINDS if compat.IS_KERAS_3 else [*KINDS, keras_2_folder])
+def test_a_model_is_read_from_disk(tmp_path, save):
+    model = cases.network()
+    found = classifiers.load(save(model, tmp_path))
+    adapted = classifiers.Classifier(found, SHAPE)
+    np.testing.assert_allclose(adapted(IMAGES), model(IMAGES), atol=1e-5)
+    assert adapted.num_classes == 3 and not adapted.notes
+    images = tf.constant(IMAGES)
+    gradients = []
+    for function in (adapted, model):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            value = tf.reduce_sum(function(images, training=False)[:, 1])
+        gradients.append(tape.gradient(value, images))
+    np.testing.assert_allclose(*gradients, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing.keras", "does not exist"),
+        ("notes.txt", "must be a .keras or .h5 file or the folder of a SavedModel"),
+        ("folder", "must be a .keras or .h5 file or the folder of a SavedModel"),
+        ("broken.keras", "cannot be read"),
+    ],
+)
+def test_what_is_no_model_is_refused(tmp_path, name, message):
+    (tmp_path / "notes.txt").write_text("no model")
+    (tmp_path / "broken.keras").write_text("no model")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match=message) as error:
+        classifiers.load(tmp_path / name)
+    assert len(str(error.value)) < 500
+
+
+def test_a_saved_model_without_the_signature_is_refused(tmp_path):
+    tf.saved_model.save(cases.network(), str(tmp_path), signatures={"other": _no_images})
+    with pytest.raises(ValueError, match="unknown signature 'serving_default'"):
+        classifiers.load(tmp_path)
+
+
+@tf.function(input_signature=[])
+def _no_images():
+    return {"x": tf.zeros([])}
+
+
+@pytest.mark.parametrize("low_high", [(0, 1), (-1, 1), (0, 255), (1, 0)])
+def test_grey_levels_are_scaled_to_the_models_range(low_high):
+    seen = []
+
+    def model(images, training=False):
+        seen.append(images.numpy())
+        return tf.ones([len(images), 2]) * [2.0, 3.0]
+
+    classifiers.Classifier(model, SHAPE, low_high)(IMAGES)
+    low, high = low_high
+    np.testing.assert_allclose(seen[-1], low + (high - low) * IMAGES / 255, atol=1e-5)
+
+
+def test_probabilities_become_logits():
+    model = cases.network(activation="softmax")
+    adapted = classifiers.Classifier(model, SHAPE)
+    assert "gives probabilities" in adapted.notes[0]
+    probabilities = np.asarray(model(IMAGES))
+    np.testing.assert_allclose(special.softmax(adapted(IMAGES), axis=1), probabilities, atol=1e-6)
+
+
+def test_a_probability_of_0_stays_finite():
+    certain = tf.constant([[0.0, 1.0, 0.0]])
+    adapted = classifiers.Classifier(lambda x, training: tf.repeat(certain, len(x), 0), SHAPE)
+    assert np.isfinite(adapted(IMAGES)).all()
+
+
+def test_probabilities_taken_for_logits_are_noted():
+    adapted = classifiers.Classifier(cases.network(activation="softmax"), SHAPE, outputs="logits")
+    assert "look like probabilities" in adapted.notes[0]
+
+
+def test_logits_taken_for_probabilities_are_refused():
+    with pytest.raises(ValueError, match="are not probabilities"):
+        classifiers.Classifier(cases.network(), SHAPE, outputs="probabilities")
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "message"),
+    [
+        (cases.network(), (10, 12, 1), "takes images of 12 x 12 x 1, got 10 x 12 x 1"),
+        (cases.network(1), SHAPE, r"at least 2 classes, got \[3, 1\] for 3 images"),
+        (lambda x, training: x, SHAPE, r"at least 2 classes, got \[3, 12, 12, 1\]"),
+        (lambda x, training: x[:, :2, 0, 0] * np.nan, SHAPE, "NaN or infinite outputs"),
+        (lambda x, training: tf.ones([3, 3]) @ tf.ones([2, 3]), SHAPE, "cannot take images of 12"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(model, shape, message):
+    with pytest.raises(ValueError, match=message):
+        classifiers.Classifier(model, shape)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"outputs": "logit"}, "unknown outputs 'logit': did you mean 'logits'"),
+        ({"input_range": (0, float("inf"))}, "input_range must be finite"),
+    ],
+)
+def test_options_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        classifiers.Classifier(cases.network(), SHAPE, **options)
+
+
+@pytest.mark.parametrize("save", [None, keras_file, saved_model])
+def test_the_fingerprint_tells_models_apart(tmp_path, save):
+    model = cases.network()
+
+    def fingerprint(name):
+        (tmp_path / name).mkdir()
+        found = classifiers.load(save(model, tmp_path / name)) if save else model
+        return classifiers.fingerprint(found)
+
+    first = fingerprint("a")
+    assert fingerprint("b") == first
+    model.layers[-1].bias.assign([0, 0, 1e-6])
+    assert fingerprint("c") != first

@@ -1,0 +1,284 @@
+"""Accuracies against plain evaluations in NumPy, for any kind of images, data and classifier."""
+
+import evaluation_cases as cases
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import spatial_keras as sk
+from spatial_keras import losses
+from spatial_keras.evaluation import Evaluator
+
+
+@pytest.fixture(name="case", scope="module")
+def make_case():
+    """A classifier, images and labels."""
+    classifier, images = cases.network(), cases.images()
+    return classifier, images, cases.labels(classifier, images)
+
+
+def evaluator_of(case, **options):
+    return Evaluator(*case, **{"transformations": cases.BOX, "batch_size": 8, **options})
+
+
+def margins_under(case, parameters):
+    classifier, images, labels = case
+    return cases.margins(cases.logits(classifier, images, parameters), labels)
+
+
+def draws(number, seed):
+    return np.stack([cases.BOX.sample([seed, draw], [23]) for draw in range(number)])
+
+
+def test_natural_is_on_untouched_images(case):
+    outcome = evaluator_of(case).natural()
+    np.testing.assert_array_equal(outcome.right, np.arange(23) % 7 != 0)
+    np.testing.assert_allclose(outcome.margins, margins_under(case, np.zeros([23, 3])), atol=1e-4)
+    assert outcome.passes == 23 and not outcome.transformations.any() and outcome.seconds > 0
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_random_is_the_mean_over_draws(case, number):
+    outcome = evaluator_of(case).random(number, seed=3)
+    margins = np.stack([margins_under(case, draw) for draw in draws(number, 3)])
+    np.testing.assert_allclose(outcome.right, (margins >= 0).mean(axis=0))
+    np.testing.assert_allclose(outcome.margins, margins.min(axis=0), atol=1e-4)
+    worst = draws(number, 3)[margins.argmin(axis=0), np.arange(23)]
+    np.testing.assert_allclose(outcome.transformations, worst, atol=1e-5)
+    assert outcome.passes == 23 * number
+    assert outcome.right.dtype == (bool if number == 1 else float)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_worst_of_k_needs_all_draws_right(case, k):
+    outcome = evaluator_of(case).worst_of_k(k, seed=3)
+    margins = np.stack([margins_under(case, draw) for draw in draws(k, 3)])
+    np.testing.assert_array_equal(outcome.right, (margins >= 0).all(axis=0))
+    assert 0 < outcome.right.sum() < 23
+    wrong = np.cumsum(margins < 0, axis=0)
+    assert outcome.passes == 23 + (wrong[:-1] == 0).sum()  # the broken ones are left out
+    np.testing.assert_allclose(
+        outcome.margins[outcome.right], margins.min(axis=0)[outcome.right], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("restarts", [1, 3])
+def test_gradient_is_right_where_the_ascents_end(case, restarts):
+    evaluator = evaluator_of(case, batch_size=23)
+    outcome = evaluator.gradient(4, restarts, seed=5)
+    classifier, images, labels = case
+    search = sk.GradientSearch(4, cases.BOX)
+    right = np.ones(23, bool)
+    for restart in range(restarts):
+        seed = tf.random.experimental.stateless_fold_in(
+            tf.constant([5, restart]), tf.constant(0), alg="philox"
+        )
+        ends = search(
+            classifier, tf.constant(images, tf.float32), tf.constant(labels),
+            losses.get_objective("ce"), seed,
+        )  # fmt: skip
+        right &= margins_under(case, ends) >= 0
+    np.testing.assert_array_equal(outcome.right, right)
+    assert 0 < right.sum() < 23
+    again = evaluator.gradient(4, restarts, seed=5)
+    np.testing.assert_array_equal(again.transformations, outcome.transformations)
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 64])
+@pytest.mark.parametrize("xla", [False, True])
+def test_grid_equals_the_exhaustive_evaluation(case, batch_size, xla):
+    outcome = evaluator_of(case, batch_size=batch_size, xla=xla).grid((3, 3, 5))
+    margins = cases.margin_map(*case, cases.BOX.grid(3, 3, 5))
+    standing = (margins >= 0).all(axis=1)
+    assert 0 < standing.sum() < 23  # a case that tells
+    np.testing.assert_array_equal(outcome.right, standing)
+    worst = cases.BOX.grid(3, 3, 5)[margins.argmin(axis=1)]
+    np.testing.assert_array_equal(outcome.transformations[standing], worst[standing])
+    assert outcome.passes < outcome.exhaustive == 23 * 45
+    # What is said to break an image does.
+    broken = margins_under(case, outcome.transformations) < 0
+    np.testing.assert_array_equal(broken, ~standing)
+
+
+def test_grid_takes_over_natural_passes(case):
+    evaluator = evaluator_of(case, batch_size=1)
+    alone, after = evaluator.grid((3, 3, 3)), evaluator.grid((3, 3, 3), evaluator.natural())
+    np.testing.assert_array_equal(alone.right, after.right)
+    assert after.passes == alone.passes - 23
+
+
+def test_grid_removes_its_partial_file(case, tmp_path):
+    evaluator_of(case).grid((3, 3, 3), partial=tmp_path / "state.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("counts", "spacing"), [((3, 5, 9), (1, 0.5, 2)), ((1, 2, 3), (1, 2, 8))])
+def test_the_spacing_is_the_step_between_points(case, counts, spacing):
+    np.testing.assert_allclose(evaluator_of(case).grid(counts).spacing, spacing)
+
+
+def test_attack_goes_on_from_the_grid(case):
+    evaluator = evaluator_of(case)
+    outcome = evaluator.grid((1, 1, 3))
+    attacked = evaluator.attack(outcome, 3, 10)
+    assert (attacked.right <= outcome.right).all()
+    assert (attacked.margins <= outcome.margins).all()
+    assert (attacked.margins < outcome.margins)[outcome.right].any()
+    np.testing.assert_allclose(
+        margins_under(case, attacked.transformations), attacked.margins, atol=1e-3
+    )
+    assert attacked.passes <= outcome.right.sum() * (5 * 4 + 10)
+
+
+def test_the_map_gives_the_grids_outcome(case, tmp_path):
+    evaluator = evaluator_of(case)
+    pruned, whole = evaluator.grid((3, 3, 3)), evaluator.grid_map(tmp_path / "map", (3, 3, 3))
+    np.testing.assert_array_equal(pruned.right, whole.right)
+    np.testing.assert_array_equal(whole.spacing, pruned.spacing)
+    assert whole.passes == whole.exhaustive
+    with pytest.raises(ValueError, match="map exists already"):
+        evaluator.grid_map(tmp_path / "map", (3, 3, 3))
+
+
+def test_an_identity_box_is_natural_accuracy(case):
+    evaluator = evaluator_of(case, transformations=sk.TransformationSet(0, 0, 0))
+    natural = evaluator.natural()
+    for outcome in (evaluator.random(), evaluator.worst_of_k(3), evaluator.grid()):
+        np.testing.assert_array_equal(outcome.right, natural.right)
+
+
+def test_the_paper_is_the_default(case):
+    outcome = Evaluator(*case).grid()
+    assert outcome.exhaustive == 23 * 775
+    np.testing.assert_array_equal(np.abs(outcome.damaging).max(axis=(0, 1)), [3, 3, 30])
+
+
+@pytest.mark.parametrize("batched", [None, 4, 100])
+def test_a_tf_data_dataset_equals_arrays(case, batched):
+    classifier, images, labels = case
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels))
+    dataset = dataset if batched is None else dataset.batch(batched)
+    found = Evaluator(classifier, dataset, transformations=cases.BOX)
+    np.testing.assert_array_equal(found.labels, labels)
+    np.testing.assert_array_equal(
+        found.grid((3, 3, 3)).right, evaluator_of(case).grid((3, 3, 3)).right
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float32, np.float64])
+def test_images_of_any_type(case, dtype):
+    classifier, images, labels = case
+    found = evaluator_of((classifier, images.astype(dtype), labels)).grid((3, 3, 3))
+    np.testing.assert_array_equal(found.right, evaluator_of(case).grid((3, 3, 3)).right)
+
+
+@pytest.mark.parametrize(("size", "channels", "number"), [(9, 3, 5), (28, 1, 3), (8, 2, 1)])
+def test_other_shapes(size, channels, number):
+    classifier = cases.network(size=size, channels=channels)
+    images = cases.images(number, size, channels)
+    labels = cases.labels(classifier, images)[:, None]  # as Keras loads them
+    found = Evaluator(classifier, images, labels, transformations=cases.BOX).grid((3, 3, 3))
+    margins = cases.margin_map(classifier, images, labels[:, 0], cases.BOX.grid(3, 3, 3))
+    np.testing.assert_array_equal(found.right, (margins >= 0).all(axis=1))
+
+
+def test_probabilities_of_scaled_images_give_the_same_grid(case, tmp_path):
+    """The same network in another guise: softmax outputs, images in 0..1, from a file."""
+    classifier, images, labels = case
+    inputs = tf.keras.Input([12, 12, 1])
+    outputs = tf.keras.layers.Softmax()(classifier(tf.keras.layers.Rescaling(255.0)(inputs)))
+    tf.keras.Model(inputs, outputs).save(tmp_path / "other.keras")
+    other = (tmp_path / "other.keras", images, labels)
+    found = evaluator_of(other, input_range=(0, 1))
+    assert "gives probabilities" in found.notes[0]
+    np.testing.assert_array_equal(
+        found.grid((3, 3, 3)).right, evaluator_of(case).grid((3, 3, 3)).right
+    )
+
+
+def test_a_robust_model_is_its_classifier(case):
+    classifier, images, labels = case
+    model = sk.defenses.get("wo2_kl").build(classifier)
+    found = evaluator_of((model, images, labels))
+    np.testing.assert_array_equal(found.natural().right, evaluator_of(case).natural().right)
+
+
+def test_a_classifier_in_16_bits(case):
+    _, images, labels = case
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    classifier = cases.network()
+    outcome = evaluator_of((classifier, images, labels)).grid((3, 3, 3))
+    assert outcome.margins.dtype == np.float32
+    assert outcome.accuracy <= evaluator_of((classifier, images, labels)).natural().accuracy
+
+
+def test_weights_that_change_are_seen(case):
+    classifier, images, labels = case
+    twin = tf.keras.models.clone_model(classifier)
+    found = evaluator_of((twin, images, labels))
+    twin.set_weights(classifier.get_weights())
+    np.testing.assert_array_equal(found.natural().right, np.arange(23) % 7 != 0)
+    twin.layers[-1].bias.assign([1e6, 0, 0])
+    np.testing.assert_array_equal(found.natural().right, labels == 0)
+
+
+GREY = cases.images(4)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (GREY[:0], np.zeros(0, int), "at least 1, got 0 images and 0 labels"),
+        (GREY[:3], np.zeros(2, int), "got 3 images and 2 labels"),
+        (GREY[0], np.zeros(1, int), r"images must be \[n, height, width, channels\], got shape"),
+        (GREY, np.zeros(4), "labels must be class numbers, integer .* got float64"),
+        (GREY, np.eye(4, dtype=int), r"labels must be class numbers, integer .* \[4, 4\]"),
+        (GREY, np.array([0, 1, 3, 0]), r"labels must be in \[0, 2\].* got 3 for image 2"),
+        (GREY, np.array([0, -1, 0, 0]), "got -1 for image 1"),
+        (GREY / 255, np.zeros(4, int), r"grey levels 0..255, the largest given is 1.*=\(0, 1\)"),
+        (GREY[:, :10], np.zeros(4, int), "takes images of 12 x 12 x 1, got 10 x 12 x 1"),
+        (tf.data.Dataset.from_tensors((GREY, [0, 0, 0, 0])).skip(1), None, "Dataset is empty"),
+        (tf.data.Dataset.from_tensors(GREY), None, "must give .images, labels."),
+    ],
+)  # fmt: skip
+def test_bad_data_is_refused(case, images, labels, message):
+    with pytest.raises(ValueError, match=message) as error:
+        Evaluator(case[0], images, labels)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (GREY, None, "labels are missing"),
+        (tf.data.Dataset.from_tensors((GREY, [0, 0, 0, 0])), [0] * 4, "leave them out"),
+    ],
+)
+def test_labels_are_given_once(case, images, labels, message):
+    with pytest.raises(TypeError, match=message):
+        Evaluator(case[0], images, labels)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda e: e.random(0), "number of draws must be at least 1"),
+        (lambda e: e.worst_of_k(0), "number of draws must be at least 1"),
+        (lambda e: e.gradient(0), "steps must be at least 1"),
+        (lambda e: e.gradient(1, 0), "restarts must be at least 1"),
+        (lambda e: e.grid((5, 5)), "counts must be three"),
+        (lambda e: e.grid((5, 0, 5)), "num_ty must be at least 1"),
+        (lambda e: e.attack(e.grid((1, 1, 3)), 0), "steps must be at least 1"),
+        (lambda e: e.attack(e.grid((1, 1, 3)), 1, -1), "refinements must be at least 0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(case, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(evaluator_of(case))
+
+
+def test_options_are_checked(case):
+    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+        evaluator_of(case, batch_size=0)
+    with pytest.raises(ValueError, match="must be smaller than the image, 12 pixels"):
+        evaluator_of(case, transformations=sk.TransformationSet(12, 1, 8))

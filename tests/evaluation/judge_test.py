@@ -1,0 +1,115 @@
+"""Verdicts against NumPy, slopes against finite differences."""
+
+import evaluation_cases as cases
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import special
+
+from spatial_keras import losses
+from spatial_keras.evaluation.judge import Judge
+from spatial_keras.gradient_search import GradientSearch
+from spatial_keras.warp import SpatialWarp
+
+
+def make_judge(classifier, images, labels, batch_size=8, warp="op", xla=False):
+    return Judge(classifier, images, labels, SpatialWarp(warp), batch_size, xla)
+
+
+@pytest.fixture(name="case")
+def make_case():
+    """A classifier, images, labels, and pairs of an image and a transformation."""
+    classifier, images = cases.network(), cases.images()
+    index = np.array([3, 0, 0, 22, 7, 3, 11, 14, 5])
+    parameters = cases.BOX.sample([0, 0], [len(index)]).numpy()
+    return classifier, images, cases.labels(classifier, images), index, parameters
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 9, 64])
+@pytest.mark.parametrize(("warp", "xla"), [("op", False), ("gather", False), ("gather", True)])
+def test_margins_and_losses_are_those_of_numpy(case, batch_size, warp, xla):
+    classifier, images, labels, index, parameters = case
+    judge = make_judge(classifier, images, labels, batch_size, warp, xla)
+    verdicts = judge(index, parameters)
+    logits = cases.logits(classifier, images[index], parameters)
+    expected = cases.margins(logits, labels[index])
+    np.testing.assert_allclose(verdicts.margins, expected, atol=1e-5)
+    losses_ = special.logsumexp(logits, axis=1) - logits[np.arange(len(index)), labels[index]]
+    np.testing.assert_allclose(verdicts.losses, losses_, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(verdicts.right, logits.argmax(axis=1) == labels[index])
+    assert 0 < verdicts.right.sum() < len(index)  # a case that tells
+
+
+def test_of_equal_logits_the_first_is_the_prediction():
+    def tie(images, training=False):
+        return tf.zeros([tf.shape(images)[0], 3]) + tf.constant([1.0, 1.0, 0.0])
+
+    judge = make_judge(tie, cases.images(3), np.array([0, 1, 2]))
+    verdicts = judge(np.arange(3), np.zeros([3, 3]))
+    assert verdicts.right.tolist() == [True, False, False]
+    np.testing.assert_allclose(verdicts.margins, [0, 0, -1], atol=1e-20)
+
+
+def test_every_batch_is_counted(case):
+    classifier, images, labels, index, parameters = case
+    counts = []
+    make_judge(classifier, images, labels, 4)(index, parameters, counts.append)
+    assert counts == [4, 4, 1]
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_slopes_are_those_of_finite_differences(case, xla):
+    classifier, images, labels, index, _ = case
+    judge = make_judge(classifier, images, labels, 4, "gather", xla)
+    # Away from whole pixels and from the angles at which a pixel's corner is on the lattice.
+    parameters = np.tile([[0.31, -0.42, 5.3]], [len(index), 1])
+    found, slopes = judge.slopes(index, parameters)
+    np.testing.assert_allclose(found, judge(index, parameters).margins, atol=1e-5)
+    for coordinate, step in enumerate((1e-2, 1e-2, 1e-2)):
+        moved = np.eye(3)[coordinate] * step
+        above = cases.margins(
+            cases.logits(classifier, images[index], parameters + moved), labels[index]
+        )
+        below = cases.margins(
+            cases.logits(classifier, images[index], parameters - moved), labels[index]
+        )
+        expected = (above - below) / (2 * step)
+        np.testing.assert_allclose(slopes[:, coordinate], expected, rtol=0.1, atol=5e-3)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 64])
+def test_search_gives_each_image_what_the_search_finds_for_it(case, batch_size):
+    classifier, images, labels, index, _ = case
+    search = GradientSearch(2, cases.BOX, random_start=False)
+    judge = make_judge(classifier, images, labels, batch_size)
+    objective = losses.get_objective("ce")
+    found = judge.searcher(search, objective)(index, (3, 0))
+    expected = search(
+        classifier,
+        tf.constant(images[index], tf.float32),
+        tf.constant(labels[index]),
+        objective,
+        tf.constant([0, 0]),
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_searches_of_different_batches_start_apart(case):
+    classifier, images, labels, _, _ = case
+    search = GradientSearch(1, cases.BOX, step_sizes=(0, 0, 0))  # stays where it starts
+    judge = make_judge(classifier, images, labels, 4)
+    find = judge.searcher(search, losses.get_objective("ce"))
+    starts = np.concatenate([find(np.arange(23), (3, 0)), find(np.arange(23), (3, 1))])
+    assert len(np.unique(starts, axis=0)) == 46
+
+
+def test_nan_is_refused_with_the_image():
+    def broken(images, training=False):
+        bright = tf.reduce_max(images, axis=[1, 2, 3]) > 200
+        return tf.where(bright[:, None], np.nan, tf.ones([1, 3]))
+
+    images = np.zeros([5, 4, 4, 1], np.uint8)
+    images[3] = 255
+    judge = make_judge(broken, images, np.zeros(5, int), 2)
+    with pytest.raises(ValueError, match="NaN or infinite outputs for image 3"):
+        judge(np.arange(5), np.zeros([5, 3]))

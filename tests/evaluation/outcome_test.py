@@ -1,0 +1,37 @@
+"""Confidence intervals against SciPy."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from spatial_keras.evaluation import Outcome, confidence_interval
+
+
+@pytest.mark.parametrize(("right", "number"), [(0, 1), (1, 1), (0, 30), (30, 30), (7, 30), (1, 9)])
+def test_the_interval_of_right_and_wrong_is_wilsons(right, number):
+    values = np.arange(number) < right
+    expected = stats.binomtest(right, number).proportion_ci(0.95, "wilson")
+    np.testing.assert_allclose(confidence_interval(values), expected, atol=1e-6)
+    assert confidence_interval(values) == confidence_interval(values.astype(np.float32))
+
+
+def test_the_interval_of_fractions_is_normal():
+    values = np.random.default_rng(0).integers(0, 11, 40) / 10
+    expected = stats.norm.interval(0.95, values.mean(), stats.sem(values))
+    np.testing.assert_allclose(confidence_interval(values), expected, rtol=1e-6)
+
+
+def test_the_interval_stays_between_0_and_1():
+    low, high = confidence_interval(np.array([0.99, 1.0, 0.5, 1.0]))
+    assert 0 <= low < high <= 1
+
+
+def test_one_fraction_says_nothing():
+    assert confidence_interval(np.array([0.5])) == (0.0, 1.0)
+
+
+def test_an_outcome_reads_in_one_line():
+    right = np.array([True] * 9 + [False])
+    outcome = Outcome("grid", right, np.zeros([10, 3]), np.ones(10), 1234, 2.04)
+    assert str(outcome) == "grid: 90.0% (59.6% to 98.2%), 1,234 passes, 2.0 s"
+    assert outcome.accuracy == pytest.approx(0.9)

@@ -99,7 +99,7 @@ class Classifier:
         outputs: str = "auto",
     ) -> None:
         self._model, self._options = model, _options(model)
-        low, high = (validation.check_range("input_range", value) for value in input_range)
+        low, high = _range(input_range)
         self._low, self._scale = low, (high - low) / 255
         validation.check_name("outputs", outputs, OUTPUTS)
         probe = self._probe(input_shape)
@@ -160,6 +160,12 @@ class Classifier:
         return outputs
 
 
+def _range(values: tuple[float, float]) -> tuple[float, float]:
+    if not isinstance(values, (tuple, list)) or len(values) != 2 or values[0] == values[1]:
+        raise ValueError(f"input_range must be two different numbers, got {values!r}.")
+    return tuple(validation.check_range("input_range", value) for value in values)
+
+
 def _options(model: Callable[..., tf.Tensor]) -> dict[str, bool]:
     """Returns what a model is called with besides the images; a plain function takes no more."""
     keras_model = isinstance(model, tf.keras.layers.Layer)
@@ -171,12 +177,12 @@ def fingerprint(model: Callable[..., tf.Tensor]) -> str:
     """Returns a hash of a model's weights, which tells whether a result is of this model.
 
     Args:
-      model: a tf.keras.Model, or what `load` returned.
+      model: a tf.keras.Model, or what `load` returned. Of other functions nothing is known.
     """
     if hasattr(model, "get_weights"):
         weights = model.get_weights()
     else:
-        weights = [variable.numpy() for variable in model.variables]
+        weights = [variable.numpy() for variable in getattr(model, "variables", ())]
     digest = hashlib.sha256()
     for weight in weights:
         digest.update(np.ascontiguousarray(weight).tobytes())

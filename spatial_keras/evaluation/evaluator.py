@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import time
@@ -79,6 +80,7 @@ class Evaluator:
             # The op is the faster one outside of XLA; the two agree to rounding.
             warp = SpatialWarp("gather" if xla else "op")
         self._composition = warp.composition
+        self._classifier, self._images, self._input_range = classifier, images, tuple(input_range)
         adapted = classifiers.Classifier(classifier, images.shape[1:], input_range, outputs)
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
         _check_labels(self.labels, self.num_classes)
@@ -126,7 +128,8 @@ class Evaluator:
     def gradient(self, steps: int = 10, restarts: int = 1, seed: int = 0) -> Outcome:
         """Counts an image as right if it is right where each ascent of S-PGD ends.
 
-        The ascent is that of `GradientSearch` on the cross-entropy, from a random start.
+        The ascent is that of `GradientSearch` on the cross-entropy, from a random start, which
+        depends on the seed and the batch size.
 
         Args:
           steps: gradient steps of each ascent.
@@ -158,7 +161,7 @@ class Evaluator:
             number the untouched image is not among them.
           natural: what `natural` returned, which saves its passes.
           partial: a file for the state every half a minute; if it exists, the evaluation goes on
-            from there. It is removed at the end.
+            from there, if it is the same one. It is removed at the end.
           on_progress: called after each pass with (passes done, passes open at most, images
             standing).
         """
@@ -166,7 +169,12 @@ class Evaluator:
         points = self.transformations.grid(*validation.check_triple("counts", counts))
         partial = None if partial is None else pathlib.Path(partial)
         known = None if natural is None else natural.margins
-        found = grid.worst_points(self._judge, self.number, points, known, partial, on_progress)
+        identity = "" if partial is None else self._identity(points)
+        if partial is not None:
+            partial.parent.mkdir(parents=True, exist_ok=True)
+        found = grid.worst_points(
+            self._judge, self.number, points, known, partial, on_progress, identity
+        )
         if partial is not None:
             partial.unlink(missing_ok=True)
         return self._grid_outcome(found, counts, points, start)
@@ -228,8 +236,17 @@ class Evaluator:
         if folder.exists():
             raise ValueError(f"{folder} exists already.")
         points = self.transformations.grid(*validation.check_triple("counts", counts))
-        found = grid.write_map(self._judge, self.number, points, folder, on_progress)
+        found = grid.write_map(
+            self._judge, self.number, points, folder, on_progress, self._identity(points)
+        )
         return self._grid_outcome(found, counts, points, start)
+
+    def _identity(self, points: np.ndarray) -> str:
+        """Returns a hash of all that the margins at the points depend on."""
+        digest = hashlib.sha256(repr((self._composition, self._input_range)).encode())
+        for array in (self._images, self.labels, points):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest() + classifiers.fingerprint(self._classifier)
 
     def _grid_outcome(
         self, found: grid.WorstPoints, counts: Sequence[int], points: np.ndarray, start: float
@@ -298,6 +315,10 @@ def _arrays(
         raise ValueError(
             f"images and labels must be equally many and at least 1, got {len(images)} images "
             f"and {len(labels)} labels."
+        )
+    if not (images.min() >= 0 and images.max() <= 255):
+        raise ValueError(
+            f"images must be grey levels 0..255, got {images.min():.3g} to {images.max():.3g}."
         )
     if np.issubdtype(images.dtype, np.floating) and not images.max() > 1:
         raise ValueError(

@@ -33,6 +33,7 @@ class WorstPoints:
       passes: passes so far.
       done: how many images, from the first on, are finished.
       block: margins of the block of images at work, float32 [images, points], NaN where not judged.
+      identity: of what is evaluated.
     """
 
     margins: np.ndarray
@@ -40,6 +41,7 @@ class WorstPoints:
     passes: int
     done: int
     block: np.ndarray
+    identity: str
 
     def save(self, path: pathlib.Path) -> None:
         """Writes all to a file, whole or not at all."""
@@ -50,7 +52,8 @@ class WorstPoints:
         """Reads what `save` wrote."""
         with np.load(path) as arrays:
             state = {name: arrays[name] for name in arrays.files}
-        return cls(**{**state, "passes": int(state["passes"]), "done": int(state["done"])})
+        scalars = {name: state[name].item() for name in ("passes", "done", "identity")}
+        return cls(**{**state, **scalars})
 
 
 def worst_points(
@@ -60,6 +63,7 @@ def worst_points(
     natural_margins: np.ndarray | None = None,
     partial: pathlib.Path | None = None,
     on_progress: OnProgress | None = None,
+    identity: str = "",
 ) -> WorstPoints:
     """Judges every image at the points of a grid until one breaks it.
 
@@ -74,21 +78,27 @@ def worst_points(
       partial: a file that keeps the state of a killed evaluation; if it exists, this goes on
         from there.
       on_progress: called after each pass.
+      identity: tells whether the state in `partial` is of the same evaluation.
+
+    Raises:
+      ValueError: it is not.
     """
     size = max(judge.batch_size, _NUMBERS_IN_MEMORY // len(grid))
-    (identity,) = np.nonzero((grid == 0).all(axis=1))
+    (untouched,) = np.nonzero((grid == 0).all(axis=1))
 
     def new_block(start: int) -> np.ndarray:
         block = np.full([min(size, number - start), len(grid)], np.nan, np.float32)
-        if natural_margins is not None and len(identity):
-            block[:, identity[0]] = natural_margins[start : start + len(block)]
+        if natural_margins is not None and len(untouched):
+            block[:, untouched[0]] = natural_margins[start : start + len(block)]
         return block
 
     if partial is not None and partial.exists():
         state = WorstPoints.restore(partial)
+        _check_identity(partial, state.identity, identity)
     else:
         shape = [number, min(KEPT, len(grid))]
-        state = WorstPoints(np.zeros(shape, np.float32), np.zeros(shape, int), 0, 0, new_block(0))
+        nothing = np.zeros(shape, np.float32), np.zeros(shape, int)
+        state = WorstPoints(*nothing, 0, 0, new_block(0), identity)
     while state.done < number:
         _judge_block(judge, grid, state, partial, on_progress)
         stop = state.done + len(state.block)
@@ -140,6 +150,7 @@ def write_map(
     grid: np.ndarray,
     folder: pathlib.Path,
     on_progress: OnProgress | None = None,
+    identity: str = "",
 ) -> WorstPoints:
     """Writes margin and loss of every image at every point into a folder, chunk by chunk.
 
@@ -151,15 +162,22 @@ def write_map(
       grid: transformations, float32 [points, 3].
       folder: gets `margins.npy` and `losses.npy`, float32 [n, points], and `grid.npy`.
       on_progress: called after each pass.
+      identity: tells whether what a killed call left is of the same evaluation.
 
     Returns:
       The worst points of the whole grid for every image.
+
+    Raises:
+      ValueError: it is not.
     """
     partial = folder.with_name(f".partial-{folder.name}")
     partial.mkdir(parents=True, exist_ok=True)
     shape = (number, len(grid))
     rows_done = partial / "rows.txt"
     begun = rows_done.exists()
+    if begun:
+        _check_identity(partial, (partial / "identity.txt").read_text(), identity)
+    files.write_text(partial / "identity.txt", identity)
     arrays = [
         np.lib.format.open_memmap(
             partial / f"{name}.npy", "r+" if begun else "w+", dtype=np.float32, shape=shape
@@ -185,8 +203,18 @@ def write_map(
             array[images] = values.reshape(len(images), len(grid))
             array.flush()
         files.write_text(rows_done, str(images[-1] + 1))
-    rows_done.unlink()
     os.replace(partial, folder)
+    for name in ("rows.txt", "identity.txt"):
+        (folder / name).unlink()
     blocks = [_smallest(arrays[0][first : first + rows]) for first in range(0, number, rows)]
     margins, worst = (np.concatenate(part) for part in zip(*blocks))
-    return WorstPoints(margins, worst, passes, number, np.empty([0, len(grid)], np.float32))
+    no_block = np.empty([0, len(grid)], np.float32)
+    return WorstPoints(margins, worst, passes, number, no_block, identity)
+
+
+def _check_identity(place: pathlib.Path, found: str, identity: str) -> None:
+    if found != identity:
+        raise ValueError(
+            f"{place} was begun with another classifier, other images or another grid: remove it "
+            "to start anew."
+        )

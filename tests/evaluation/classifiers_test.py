@@ -165,6 +165,9 @@ def test_what_does_not_fit_is_refused(model, shape, message):
     [
         ({"outputs": "logit"}, "unknown outputs 'logit': did you mean 'logits'"),
         ({"input_range": (0, float("inf"))}, "input_range must be finite"),
+        ({"input_range": (5, 5)}, r"two different numbers, got \(5, 5\)"),
+        ({"input_range": (0, 1, 2)}, r"two different numbers, got \(0, 1, 2\)"),
+        ({"input_range": 255}, "two different numbers, got 255"),
     ],
 )
 def test_options_are_checked(options, message):

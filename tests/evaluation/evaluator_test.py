@@ -7,6 +7,7 @@ import tensorflow as tf
 import spatial_keras as sk
 from spatial_keras import losses
 from spatial_keras.evaluation import Evaluator
+from spatial_keras.evaluation import grid as evaluation_grid
 from tests import evaluation_cases as cases
 
 
@@ -105,6 +106,56 @@ def test_grid_takes_over_natural_passes(case):
     alone, after = evaluator.grid((3, 3, 3)), evaluator.grid((3, 3, 3), evaluator.natural())
     np.testing.assert_array_equal(alone.right, after.right)
     assert after.passes == alone.passes - 23
+
+
+def changed(case, what):
+    """Returns an evaluator that differs in one thing, and the grid it is asked for."""
+    classifier, images, labels = case
+    if what == "classifier":
+        classifier = tf.keras.models.clone_model(classifier)
+    elif what == "images":
+        images = 255 - images
+    elif what == "labels":
+        labels = np.zeros_like(labels)
+    options = {
+        "transformations": {"transformations": sk.TransformationSet(1, 1, 9)},
+        "warp": {"warp": sk.SpatialWarp("op", "joint")},
+        "input_range": {"input_range": (0, 1)},
+    }.get(what, {})
+    counts = (3, 3, 5) if what == "counts" else (3, 3, 3)
+    return evaluator_of((classifier, images, labels), **options), counts
+
+
+CHANGES = (
+    "nothing", "classifier", "images", "labels", "transformations", "warp", "input_range", "counts",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_killed_evaluation_goes_on_only_as_the_same(case, monkeypatch, tmp_path, what):
+    monkeypatch.setattr(evaluation_grid, "_SECONDS_BETWEEN_SAVES", -1)
+    evaluator, (other, counts) = evaluator_of(case), changed(case, what)
+    files = tmp_path / "new" / "state.npz", tmp_path / "map"
+    calls = (
+        lambda e, counts, **more: e.grid(counts, partial=files[0], **more),
+        lambda e, counts, **more: e.grid_map(files[1], counts, **more),
+    )
+    for call in calls:
+        seen = []
+
+        def kill_second(*_, seen=seen):
+            seen.append(1)
+            if len(seen) > 20:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            call(evaluator, (3, 3, 3), on_progress=kill_second)
+        if what == "nothing":
+            whole = evaluator.grid((3, 3, 3))
+            np.testing.assert_array_equal(call(other, counts).right, whole.right)
+        else:
+            with pytest.raises(ValueError, match="begun with another classifier, other images"):
+                call(other, counts)
 
 
 def test_grid_removes_its_partial_file(case, tmp_path):
@@ -240,6 +291,8 @@ GREY = cases.images(4)
         (GREY, np.array([0, 1, 3, 0]), r"labels must be in \[0, 2\].* got 3 for image 2"),
         (GREY, np.array([0, -1, 0, 0]), "got -1 for image 1"),
         (GREY / 255, np.zeros(4, int), r"grey levels 0..255, the largest given is 1.*=\(0, 1\)"),
+        (GREY - 0.5, np.zeros(4, int), "must be grey levels 0..255, got -0.5 to"),
+        (GREY * 3.0, np.zeros(4, int), "must be grey levels 0..255, got 0 to 7"),
         (GREY[:, :10], np.zeros(4, int), "takes images of 12 x 12 x 1, got 10 x 12 x 1"),
         (tf.data.Dataset.from_tensors((GREY, [0, 0, 0, 0])).skip(1), None, "Dataset is empty"),
         (tf.data.Dataset.from_tensors(GREY), None, "must give .images, labels."),

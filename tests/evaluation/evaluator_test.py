@@ -112,7 +112,8 @@ def changed(case, what):
     """Returns an evaluator that differs in one thing, and the grid it is asked for."""
     classifier, images, labels = case
     if what == "classifier":
-        classifier = tf.keras.models.clone_model(classifier)
+        classifier = cases.network()
+        classifier.layers[-1].bias.assign([0, 0, 0.5])
     elif what == "images":
         images = 255 - images
     elif what == "labels":

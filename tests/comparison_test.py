@@ -253,7 +253,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
 @pytest.mark.slow
 def test_a_run_in_a_table_is_the_run_alone(tmp_path):
     lines = []
-    prepared(tmp_path / "table", "--seeds=1").run("", lines.append)
+    prepared(tmp_path / "table", "--defenses=wo2_kl", "--seeds=1").run("", lines.append)
     options = ("--test_images=9", f"--output_dir={tmp_path / 'alone'}")
     alone = experiment.prepare(small.parsed(*small.RUN, *options)).run()
     folder = tmp_path / "table" / "resnet8_wo2_kl_seed0"

@@ -14,40 +14,44 @@ ROOT = pathlib.Path(__file__).parents[1]
 SEARCH_FLAGS = ("pgd_step_sizes", "pgd_start", "grid_counts")
 
 
-def test_a_run_leaves_everything_in_its_folder(tmp_path):
-    run = experiment.prepare(small.parsed(*small.RUN, f"--output_dir={tmp_path}"))
-    results = run.run()
-    names = {file.name for file in tmp_path.iterdir()}
+@pytest.fixture(name="finished", scope="module")
+def run_once(tmp_path_factory):
+    """A finished run, its folder and its results."""
+    folder = tmp_path_factory.mktemp("run")
+    run = experiment.prepare(small.parsed(*small.RUN, f"--output_dir={folder}"))
+    return run, folder, run.run()
+
+
+def test_a_run_leaves_everything_in_its_folder(finished):
+    run, folder, results = finished
+    names = {file.name for file in folder.iterdir()}
     files = {"run.flags", "results.json", "classifier.keras", "examples.png"}
     assert names == {*files, "checkpoints", "tensorboard"}
-    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert json.loads((folder / "results.json").read_text()) == results
     assert results["steps"] == 6 and results["test_images"] == 360
     assert results["flags"]["defense"] == "wo2_kl"
     assert set(results["timing"]) == {f"seconds_per_{x}" for x in ("step", "search", "gradient")}
     assert results["timing"]["seconds_per_gradient"] < results["timing"]["seconds_per_step"]
 
-    classifier = tf.keras.models.load_model(tmp_path / "classifier.keras")
+    classifier = tf.keras.models.load_model(folder / "classifier.keras")
     images = run.dataset.test_images.astype(np.float32)
     right = np.argmax(classifier.predict(images, verbose=0), -1) == run.dataset.test_labels
     np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
     assert results["accuracies"]["grid"] <= results["accuracies"]["natural"]
 
 
-def test_a_finished_run_is_not_repeated(tmp_path):
-    arguments = (*small.RUN, "--steps=2", f"--output_dir={tmp_path}")
-    first = experiment.prepare(small.parsed(*arguments)).run()
-    again = experiment.prepare(small.parsed(*arguments))
+def test_a_finished_run_is_not_repeated(finished):
+    _, folder, results = finished
+    again = experiment.prepare(small.parsed(*small.RUN, f"--output_dir={folder}"))
     again.train = lambda: pytest.fail("trained again")
-    assert again.run() == first
+    assert again.run() == results
 
 
-def test_the_flagfile_of_the_folder_repeats_the_run(tmp_path):
-    arguments = (*small.RUN, "--steps=2")
-    first = experiment.prepare(small.parsed(*arguments, f"--output_dir={tmp_path / 'a'}")).run()
-    again = experiment.prepare(
-        small.parsed(f"--flagfile={tmp_path / 'a' / 'run.flags'}", f"--output_dir={tmp_path / 'b'}")
-    ).run()
-    assert again["flags"] == first["flags"] and again["accuracies"] == first["accuracies"]
+def test_the_flagfile_of_the_folder_repeats_the_run(finished, tmp_path):
+    run, folder, _ = finished
+    options = (f"--flagfile={folder / 'run.flags'}", f"--output_dir={tmp_path}")
+    again = experiment.prepare(small.parsed(*options))
+    assert {**again.values, "output_dir": str(folder)} == run.values
 
 
 def test_results_do_not_depend_on_logs_and_checkpoints(tmp_path):
@@ -74,12 +78,9 @@ def test_mixed_precision_trains(tmp_path, policy):
     assert run.checkpoints.step == 2
 
 
-def test_xla_trains(tmp_path):
-    options = ("--xla=on", "--steps=2", f"--output_dir={tmp_path}")
-    run = experiment.prepare(small.parsed(*small.RUN, *options))
+def test_xla_reaches_the_model_and_its_warp(tmp_path):
+    run = experiment.prepare(small.parsed(*small.RUN, "--xla=on", f"--output_dir={tmp_path}"))
     assert run.model.xla and run.model.search.warp.implementation == "gather"
-    run.train()
-    assert run.checkpoints.step == 2
 
 
 def test_vgg_trains(tmp_path):

@@ -70,9 +70,8 @@ class PointOrder:
         # While an image learns, its next point waits for the margin at this one.
         learning = self._tried[images[0]] < _OBSERVATIONS
         each = 1 if learning else min(-(-pairs // len(images)), self.margins.shape[1])
-        scores = self._scores[images]
-        points = np.argsort(scores, axis=1)[:, :each] if each > 1 else scores.argmin(1)[:, None]
-        untried = np.take_along_axis(scores, points, axis=1) < np.inf
+        scores, points = _smallest(self._scores[images], each)
+        untried = scores < np.inf
         # All first choices before all second ones.
         chosen = np.argwhere(untried.T)[:pairs]
         return images[chosen[:, 1]], points[chosen[:, 1], chosen[:, 0]]
@@ -111,6 +110,14 @@ class PointOrder:
         variance = np.maximum(1 - np.einsum("itp,itp->ip", to_all, weights), 0)
         scores = mean + expected - _DEVIATIONS * deviation * np.sqrt(variance)
         self._scores[images] = np.where(np.isnan(self.margins[images]), scores, np.inf)
+
+
+def _smallest(values: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the smallest values of each row, ascending, and where they are."""
+    places = np.argpartition(values, number - 1, axis=1)[:, :number]
+    values = np.take_along_axis(values, places, axis=1)
+    order = np.argsort(values, axis=1)
+    return np.take_along_axis(values, order, axis=1), np.take_along_axis(places, order, axis=1)
 
 
 def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:

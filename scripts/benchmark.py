@@ -207,6 +207,29 @@ def measure_evaluate(rounds: int) -> list[tuple[str, str, str]]:
     return [*rows, ("peak memory of evaluating 10,000 images", memory, "under 2 GB")]
 
 
+def measure_models(rounds: int) -> list[tuple[str, str, str]]:
+    """Each network's size, and the time of its passes relative to ResNet-32's, on 32 images."""
+    names = ("resnet32", "vgg16", "stn_resnet32", "etn_resnet32", "g_resnet44")
+    networks = {name: models.get(name) for name in names}
+    # Ordinary convolutions of as many multiply-adds as those of g_resnet44.
+    networks["plain"] = models.get("resnet44", width=5.5)
+    passes = {name: inference(network, 32) for name, network in networks.items()}
+    gradients = {name: forward_and_backward(networks[name], 32) for name in names}
+    seconds, steps = interleaved(passes, rounds), interleaved(gradients, max(rounds // 2, 1))
+    rows = []
+    for name in names:
+        count = models.multiply_adds(networks[name])
+        detail = (
+            f"{networks[name].count_params() / 1e6:.2f} M parameters, {count / 1e6:.0f} M "
+            f"multiply-adds, inference {ratio(seconds[name], seconds['resnet32'])}, "
+            f"gradient {ratio(steps[name], steps['resnet32'])}"
+        )
+        rows.append((f"{name} / resnet32", detail, ""))
+    counts = [models.multiply_adds(networks[name]) for name in ("g_resnet44", "plain")]
+    per_product = ratio(seconds["g_resnet44"] / counts[0], seconds["plain"] / counts[1])
+    return [*rows, ("g_resnet44 / plain, per multiply-add", per_product, "at most 1.25")]
+
+
 def train_digits(defense: str) -> str:
     """Returns the folder of the run of flags/digits/, trained if it is not."""
     values = flags.FlagValues()
@@ -308,7 +331,7 @@ def take_steps() -> None:
 
 MEASUREMENTS = {
     "step": measure_step, "memory": measure_memory, "warp": measure_warp, "xla": measure_xla,
-    "evaluate": measure_evaluate,
+    "evaluate": measure_evaluate, "models": measure_models,
 }  # fmt: skip
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of every measurement.", lower_bound=1)
 _RUNS = flags.DEFINE_list(

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from spatial_keras import validation
+from spatial_keras.models.cost import multiply_adds  # noqa: F401 - for users
 from spatial_keras.models.resnet import resnet
 from spatial_keras.models.vgg import CONVOLUTIONS, vgg
 

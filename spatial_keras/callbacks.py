@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams_plugin
 
 from spatial_keras import compat, evaluation, figures, validation
 from spatial_keras.robust_model import RobustModel
@@ -18,9 +19,11 @@ _EXAMPLES = 8
 
 
 class TensorBoardLogs(tf.keras.callbacks.Callback):
-    """Writes means over the last steps, timings and pictures; also keeps the timings.
+    """Writes means over the last steps, timings, histograms and pictures; also keeps the timings.
 
-    The metrics are reset at every log, so that a scalar is the mean since the one before.
+    The metrics are reset at every log, so that a scalar is the mean since the one before. The
+    histograms are of the worst transformations of `images` that the search finds. At the beginning
+    the flags are written, as text and for the HParams dashboard, and the classifier's graph.
 
     Args:
       model: a RobustModel.
@@ -31,6 +34,7 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
       class_names: the names of the classes.
       first_step: the step that the run goes on from.
       every: steps between logs; pictures come at every tenth.
+      settings: the run's flags, name -> text.
     """
 
     def __init__(  # noqa: PLR0913
@@ -42,9 +46,11 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         class_names: tuple[str, ...],
         first_step: int = 0,
         every: int = 100,
+        settings: dict[str, str] | None = None,
     ) -> None:
         super().__init__()
         self._robust_model = model
+        self._settings = settings or {}
         self._writer = tf.summary.create_file_writer(str(folder))
         self._images, self._labels = tf.constant(images), tf.constant(labels)
         self._class_names = class_names
@@ -75,8 +81,19 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         return _median([step - search for step, search in zip(self._seconds, searches)])
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Starts the clock."""
+        """Describes the run and starts the clock."""
+        with self._writer.as_default(step=self._step):
+            hparams_plugin.hparams({k: _number(v) for k, v in self._settings.items()})
+            flags = "".join(f"    --{name}={text}\n" for name, text in self._settings.items())
+            tf.summary.text("flags", flags)
+            tf.summary.graph(self._graph())
         self._begin_window()
+
+    def _graph(self) -> tf.Graph:
+        classifier = self._robust_model.classifier
+        images = tf.TensorSpec([None, *self._images.shape[1:]], tf.float32, name="images")
+        call = tf.function(lambda images: classifier(images, training=False))
+        return call.get_concrete_function(images).graph
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes a log when it is time."""
@@ -108,6 +125,8 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         tf.summary.scalar("time/seconds_per_step", self._seconds[-1])
         if self._robust_model.search is not None:
             self._search_seconds.append(self._time_search())
+            for i, name in enumerate(("tx_pixels", "ty_pixels", "rotation_degrees")):
+                tf.summary.histogram(f"worst/{name}", self._worst[:, i])
             tf.summary.scalar("time/search_share", self._search_seconds[-1] / self._seconds[-1])
 
     def _time_search(self) -> float:
@@ -115,9 +134,10 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         if not self._search_seconds:
             self._search(self._images, self._labels, seed)  # traces and compiles
         start = time.perf_counter()
-        for parameters in self._search(self._images, self._labels, seed):
-            parameters.numpy()
-        return time.perf_counter() - start
+        found = [each.numpy() for each in self._search(self._images, self._labels, seed)]
+        seconds = time.perf_counter() - start
+        self._worst = found[0]
+        return seconds
 
     def _search_all(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
         """Returns what each search of a step finds."""
@@ -129,16 +149,77 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         ]
 
     def _draw_examples(self) -> tf.Tensor:
-        seed = tf.constant([self._robust_model.seed, self._step])
-        parameters = self._search(self._images, self._labels, seed)[0][:_EXAMPLES]
         figure = draw_examples(
             self._robust_model,
             self._images[:_EXAMPLES],
             self._labels[:_EXAMPLES],
-            parameters,
+            tf.constant(self._worst[:_EXAMPLES]),
             self._class_names,
         )
         return tf.io.decode_png(figures.to_png(figure), channels=3)[None]
+
+
+def log_accuracies(folder: pathlib.Path, step: int, accuracies: dict[str, float]) -> None:
+    """Writes a run's accuracies on the test images to its log, for the HParams dashboard too.
+
+    Args:
+      folder: TensorBoard's log folder.
+      step: the last step of training.
+      accuracies: name -> value in [0, 1].
+    """
+    with tf.summary.create_file_writer(str(folder)).as_default(step=step) as writer:
+        for name, accuracy in accuracies.items():
+            tf.summary.scalar(f"test/{name}_accuracy", accuracy)
+        writer.close()
+
+
+class Profile(tf.keras.callbacks.Callback):
+    """Profiles some steps of `fit`, for TensorBoard's profile page.
+
+    Args:
+      folder: TensorBoard's log folder.
+      first: the first step to profile; one after the first that is taken, which has the tracing.
+      last: the last step to profile.
+
+    Raises:
+      TypeError: a step is not an integer.
+      ValueError: the first step is less than 2, or the last one before the first.
+    """
+
+    def __init__(self, folder: pathlib.Path, first: int, last: int) -> None:
+        super().__init__()
+        self._folder = str(folder)
+        self._first = validation.check_integer("the first step to profile", first, 2)
+        self._last = validation.check_integer("the last step to profile", last, first)
+        self._step, self._running = 0, False
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts before the first step."""
+        self._step += 1
+        if self._step == self._first:
+            tf.profiler.experimental.start(self._folder)
+            self._running = True
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stops after the last step."""
+        if self._step == self._last:
+            self._stop()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Stops where training ends before the last step."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._running:
+            tf.profiler.experimental.stop()
+        self._running = False
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _median(seconds: list[float]) -> float | None:

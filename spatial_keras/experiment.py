@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import platform
 from typing import Any
 
@@ -29,8 +30,8 @@ from spatial_keras.transformations import TransformationSet
 from spatial_keras.warp import SpatialWarp
 
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
-# These say where files lie; the same run may be repeated elsewhere.
-_PLACES = ("output_dir", "data_dir")
+# These say where files lie and what is watched; the same run may be repeated without them.
+_PLACES = ("output_dir", "data_dir", "profile_steps")
 
 
 # Group, as --help shows them -> (kind, name, default, [choices,] what it is).
@@ -84,6 +85,9 @@ FLAGS = {
          "runs/DATASET/MODEL_DEFENSE_seedSEED."),
         (flags.DEFINE_integer, "checkpoint_every", 500, "Steps between checkpoints."),
         (flags.DEFINE_integer, "log_every", 100, "Steps between TensorBoard's logs."),
+        (flags.DEFINE_string, "profile_steps", None,
+         "First and last step to profile for TensorBoard, from when the command starts, "
+         "e.g. 10,20."),
     ),
 }  # fmt: skip
 
@@ -103,6 +107,7 @@ class Experiment:
       seed: of everything.
       log_every: steps between logs.
       test_images: how many test images to evaluate on; None for all.
+      profile_steps: the first and the last step to profile, if any.
       values: the run's flags, name -> text.
     """
 
@@ -116,6 +121,7 @@ class Experiment:
     seed: int
     log_every: int
     test_images: int | None
+    profile_steps: list[int] | None
     values: dict[str, str]
 
     def run(self) -> dict[str, Any]:
@@ -123,7 +129,9 @@ class Experiment:
         results = self.folder.read_results()
         if results is None:
             timing = self.train()
-            results = self._results(timing, self.evaluate())
+            accuracies = self.evaluate()
+            callbacks.log_accuracies(self._logs, self.steps, accuracies)
+            results = self._results(timing, accuracies)
             self.folder.write("classifier.keras", self.model.classifier.save)
             self._draw_examples()
             self.folder.write_results(results)
@@ -135,22 +143,22 @@ class Experiment:
         batch = slice(0, self.batch_size)
         logs = callbacks.TensorBoardLogs(
             self.model,
-            self.folder.path / "tensorboard",
+            self._logs,
             self.dataset.train_images[batch],
             self.dataset.train_labels[batch],
             self.dataset.class_names,
             first_step,
             self.log_every,
+            self.values,
         )
+        watching = [progress.ProgressBar(self.steps, first_step), self.checkpoints, logs]
+        if self.profile_steps:
+            watching.append(callbacks.Profile(self._logs, *self.profile_steps))
         if first_step < self.steps:
             self.model.fit(
                 self.dataset.training_batches(self.batch_size, self.seed, first_step),
                 steps_per_epoch=self.steps - first_step,
-                callbacks=[
-                    progress.ProgressBar(self.steps, first_step),
-                    self.checkpoints,
-                    logs,
-                ],
+                callbacks=watching,
                 shuffle=False,  # the data set is in its order already; Keras 3 would warn
                 verbose=0,
             )
@@ -159,6 +167,10 @@ class Experiment:
             "seconds_per_search": logs.seconds_per_search,
             "seconds_per_gradient": logs.seconds_per_gradient,
         }
+
+    @property
+    def _logs(self) -> pathlib.Path:
+        return self.folder.path / "tensorboard"
 
     def evaluate(self) -> dict[str, float]:
         """Returns natural, random and grid accuracy on the test images, each in [0, 1].
@@ -239,7 +251,8 @@ def from_values(value: dict[str, Any], dataset: data.Dataset | None = None) -> E
     saver.restore()
     return Experiment(
         dataset, model, _transformations(value), folder, saver, value["steps"],
-        value["batch_size"], value["seed"], value["log_every"], value["test_images"], texts,
+        value["batch_size"], value["seed"], value["log_every"], value["test_images"],
+        _profile_steps(value["profile_steps"]), texts,
     )  # fmt: skip
 
 
@@ -254,6 +267,8 @@ def check(value: dict[str, Any]) -> None:
     if value["test_images"] is not None:
         validation.check_integer("--test_images", value["test_images"], 1)
     validation.check_integer("--seed", value["seed"], 0, 2**31 - 1)
+    if value["profile_steps"] is not None:
+        callbacks.Profile(pathlib.Path(), *_profile_steps(value["profile_steps"]))  # refuses
     defense = defenses.get(value["defense"])
     for name, reason in ineffective_flags(defense).items():
         if value[name] is not None:
@@ -332,6 +347,10 @@ def run_name(value: dict[str, Any]) -> str:
 def _transformations(value: dict[str, Any]) -> TransformationSet:
     shift = value["max_translation"]
     return TransformationSet(shift, shift, value["max_rotation"])
+
+
+def _profile_steps(text: str | None) -> list[int] | None:
+    return None if text is None else command_line.numbers("profile_steps", text, int, 2)
 
 
 def _three(name: str, text: str | None, kind: type) -> list[float] | None:

@@ -5,6 +5,7 @@ import pytest
 import small
 import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
 from spatial_keras import callbacks, evaluation
@@ -22,11 +23,14 @@ def read(folder):
     }
 
 
+SETTINGS = {"defense": "wo2_kl", "lambda": "0.5", "steps": "6"}
+
+
 def train(folder, name="wo2_kl", steps=6, first_step=0, search=None, more=()):
     model = small.robust_model(name)
     model.search = search or model.search
     logs = callbacks.TensorBoardLogs(
-        model, folder, small.IMAGES, small.LABELS, ("a", "b", "c"), first_step, every=2
+        model, folder, small.IMAGES, small.LABELS, ("a", "b", "c"), first_step, 2, SETTINGS
     )
     data = tf.data.Dataset.from_tensors((small.IMAGES, small.LABELS)).repeat()
     history = []
@@ -37,9 +41,17 @@ def train(folder, name="wo2_kl", steps=6, first_step=0, search=None, more=()):
     return logs, history
 
 
-def test_scalars_are_the_means_since_the_last_log(tmp_path):
-    _, history = train(tmp_path)
-    events = read(tmp_path)
+@pytest.fixture(name="logged", scope="module")
+def train_once(tmp_path_factory):
+    """The folder of a run's logs, the callback, and Keras's own logs of every step."""
+    tf.keras.utils.set_random_seed(0)
+    folder = tmp_path_factory.mktemp("logs")
+    return folder, *train(folder)
+
+
+def test_scalars_are_the_means_since_the_last_log(logged):
+    folder, _, history = logged
+    events = read(folder)
     for name in ("loss", "cross_entropy", "regularizer", "natural_accuracy", "worst_accuracy"):
         steps, values = zip(*events[f"train/{name}"])
         assert steps == (2, 4, 6)
@@ -48,9 +60,9 @@ def test_scalars_are_the_means_since_the_last_log(tmp_path):
     assert [round(float(v), 6) for _, v in events["train/learning_rate"]] == 3 * [0.01]
 
 
-def test_times_and_the_share_of_the_search(tmp_path):
-    logs, _ = train(tmp_path)
-    events = read(tmp_path)
+def test_times_and_the_share_of_the_search(logged):
+    folder, logs, _ = logged
+    events = read(folder)
     seconds = [float(value) for _, value in events["time/seconds_per_step"]]
     np.testing.assert_allclose(logs.seconds_per_step, np.median(seconds[1:]), rtol=1e-6)
     shares = [float(value) for _, value in events["time/search_share"]]
@@ -116,16 +128,59 @@ def test_the_two_searches_of_a_step_have_draws_of_their_own(tmp_path):
     assert not search.seeds["ce"] & search.seeds["kl"]
 
 
-def test_pictures_of_the_worst_case(tmp_path):
-    train(tmp_path)
-    ((step, value),) = read(tmp_path)["worst-case examples"]
+def test_pictures_of_the_worst_case(logged):
+    ((step, value),) = read(logged[0])["worst-case examples"]
     pixels = tf.io.decode_png(value[2])
     assert step == 2 and pixels.shape[0] > 100 and np.std(pixels) > 0
 
 
+def test_histograms_of_the_worst_transformations(logged):
+    events = read(logged[0])
+    for name, bound in (("tx_pixels", 3), ("ty_pixels", 3), ("rotation_degrees", 30)):
+        steps, values = zip(*events[f"worst/{name}"])
+        assert steps == (2, 4, 6)
+        for histogram in values:  # rows of (left, right, count)
+            assert histogram[:, 2].sum() == len(small.IMAGES)
+            assert -bound <= histogram[0, 0] < histogram[-1, 1] <= bound
+
+
+def test_the_run_is_described(logged):
+    events = event_accumulator.EventAccumulator(str(logged[0])).Reload()
+    (text,) = read(logged[0])["flags"]
+    assert b"--lambda=0.5\n" in text[1].item()
+    metadata = events.summary_metadata["_hparams_/session_start_info"]
+    found = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
+    hparams = found.session_start_info.hparams
+    assert hparams["lambda"].number_value == 0.5 and hparams["steps"].number_value == 6
+    assert hparams["defense"].string_value == "wo2_kl"
+    graph = tf.compat.v1.GraphDef.FromString(events.Graph().SerializeToString())
+    assert {"images"} < {node.name for node in graph.node}
+    assert any(node.op == "MatMul" for node in graph.node)
+
+
+def test_accuracies_on_the_test_images(tmp_path):
+    callbacks.log_accuracies(tmp_path, 7, {"natural": 0.75, "grid": 0.5})
+    events = read(tmp_path)
+    assert events == {"test/natural_accuracy": [(7, 0.75)], "test/grid_accuracy": [(7, 0.5)]}
+
+
+@pytest.mark.parametrize("last", [3, 9])
+def test_profile(tmp_path, last):
+    train(tmp_path / "logs", "std", steps=4, more=[callbacks.Profile(tmp_path, 2, last)])
+    (file,) = tmp_path.glob("plugins/profile/*/*.xplane.pb")
+    assert file.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("steps", [(1, 2), (3, 2), (2.5, 3)])
+def test_impossible_steps_to_profile_are_refused(tmp_path, steps):
+    with pytest.raises((TypeError, ValueError), match="step to profile must be"):
+        callbacks.Profile(tmp_path, *steps)
+
+
 def test_without_a_search_there_is_nothing_of_it(tmp_path):
     logs, _ = train(tmp_path, "std")
-    assert not {"time/search_share", "worst-case examples"} & set(read(tmp_path))
+    tags = set(read(tmp_path))
+    assert not {"time/search_share", "worst-case examples", "worst/rotation_degrees"} & tags
     assert logs.seconds_per_search is None and logs.seconds_per_step > 0
 
 

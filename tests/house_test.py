@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 import spatial_keras
 from spatial_keras import defenses, losses, models
+from spatial_keras.models.group_conv import GroupConv2D
 from tests import small
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -244,6 +245,7 @@ EXAMPLES = {
     "GridSearch": lambda: spatial_keras.GridSearch(
         (3, 1, 5), EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), 4
     ),
+    "GroupConv2D": lambda: GroupConv2D(3, 5, "p4", 2, name="turned"),
     "KLInvariance": lambda: spatial_keras.KLInvariance("sum", "divergence"),
     "LogitInvariance": lambda: spatial_keras.LogitInvariance("none", "distance"),
     "Objective": lambda: spatial_keras.Objective("far", losses.squared_distance, "natural"),

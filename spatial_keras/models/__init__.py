@@ -9,13 +9,15 @@ import tensorflow as tf
 
 from spatial_keras import validation
 from spatial_keras.models.cost import multiply_adds  # noqa: F401 - for users
+from spatial_keras.models.g_resnet import g_resnet
 from spatial_keras.models.resnet import resnet
 from spatial_keras.models.vgg import CONVOLUTIONS, vgg
 
-_FAMILIES = {"resnet": resnet, "vgg": vgg}
+_FAMILIES = {"resnet": resnet, "vgg": vgg, "g_resnet": g_resnet}
 NAMES = (
     *(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56)),
     *(f"vgg{depth}" for depth in CONVOLUTIONS),
+    *(f"g_resnet{depth}" for depth in (8, 14, 20, 26, 44)),
 )
 
 
@@ -23,13 +25,14 @@ def get(name: str, **options: Any) -> tf.keras.Model:
     """Builds the network of this name.
 
     Args:
-      name: "resnet" and a depth 6n + 2, e.g. "resnet32", or "vgg" and 11, 13, 16 or 19.
-      **options: num_classes, input_shape, width; see `resnet` and `vgg`.
+      name: "resnet" and a depth 6n + 2, e.g. "resnet32"; "vgg" and 11, 13, 16 or 19;
+        "g_resnet" and a depth 6n + 2.
+      **options: num_classes, input_shape, width; see `resnet`, `vgg` and `g_resnet`.
 
     Raises:
       ValueError: no network has this name.
     """
-    known = re.fullmatch(r"([a-z]+)(\d+)", name)
+    known = re.fullmatch(r"([a-z_]+)(\d+)", name)
     if not known or known[1] not in _FAMILIES:
         raise ValueError(validation.unknown_name("model", name, NAMES))
     return _FAMILIES[known[1]](int(known[2]), **options)

@@ -6,7 +6,23 @@ import math
 
 import tensorflow as tf
 
+from spatial_keras import validation
+
 layers = tf.keras.layers
+
+
+def blocks_per_stage(depth: int) -> int:
+    """Returns n, the residual blocks in each of the three stages of a network of depth 6n + 2.
+
+    Raises:
+      TypeError: the depth is not an integer.
+      ValueError: it is another one.
+    """
+    validation.check_integer("depth", depth, 8)
+    if depth % 6 != 2:
+        near = 6 * max(1, round((depth - 2) / 6)) + 2
+        raise ValueError(f"depth must be 6n + 2 (8, 14, 20, 32, ...), got {depth}; nearest {near}.")
+    return (depth - 2) // 6
 
 
 def standardize(images: tf.Tensor) -> tf.Tensor:

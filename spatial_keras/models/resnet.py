@@ -33,10 +33,7 @@ def resnet(
     Raises:
       ValueError: a depth other than 6n + 2, or a width that leaves a stage without channels.
     """
-    validation.check_integer("depth", depth, 8)
-    if depth % 6 != 2:
-        near = 6 * max(1, round((depth - 2) / 6)) + 2
-        raise ValueError(f"depth must be 6n + 2 (8, 14, 20, 32, ...), got {depth}; nearest {near}.")
+    number = blocks.blocks_per_stage(depth)
     validation.check_integer("num_classes", num_classes, 1)
     validation.check_range("width", width, 1 / 16)
     widths = [round(width * channels) for channels in (16, 32, 64)]
@@ -47,7 +44,7 @@ def resnet(
     x = _activate(x)
     x = layers.Add()([x, _branch(x, widths[0], 1, activate=False)])
     for stage, channels in enumerate(widths):
-        for block in range(1 if stage == 0 else 0, (depth - 2) // 6):
+        for block in range(1 if stage == 0 else 0, number):
             stride = 2 if stage > 0 and block == 0 else 1
             x = layers.Add()([_shortcut(x, channels, stride), _branch(x, channels, stride)])
     logits = blocks.classify(_activate(x), num_classes)

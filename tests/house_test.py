@@ -30,6 +30,7 @@ FRONT = pathlib.Path("spatial_keras/__init__.py")
 ROOMS = (
     "validation",
     "files",
+    "theory",
     "compat",
     "transformations",
     "sampling",

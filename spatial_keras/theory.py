@@ -152,7 +152,7 @@ def circles() -> tuple[np.ndarray, dict[str, Setting]]:
     points = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
     masses = np.exp(np.cos(angle)) / np.exp(np.cos(angle)).sum()
     by_circle = np.repeat([0.1, 0.8, 0.3], 12)
-    by_angle = 0.5 + 0.4 * np.cos(angle)
+    by_angle = 0.55 + 0.35 * np.cos(angle)
     turned = np.arange(36).reshape(3, 12)
     turns = orbits(np.roll(turned, -1, axis=1).ravel())
     return points, {

@@ -1,5 +1,6 @@
 """The theorem's numbers against closed forms, against all predictors, and from below."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -201,12 +202,21 @@ def test_the_numbers_of_the_documentation():
     mean_entropy = entropy(chances).mean()
     assert risks["rotations", "cross_entropy"] == pytest.approx([mean_entropy] * 2, abs=1e-6)
     assert risks["ball", "error"] == pytest.approx([0.2, 0.333], abs=5e-4)
+    assert risks["ball", "cross_entropy"] == pytest.approx([mean_entropy, 0.6302], abs=5e-5)
     assert risks["label turns", "error"] == pytest.approx([0.2312, 0.2938], abs=5e-5)
     # One orbit is like the other: the label's probability over all of it.
     turned = settings["label turns"]
     mean = turned.masses @ turned.label_probabilities
     assert risks["label turns", "error"][1] == pytest.approx(1 - mean, abs=1e-6)
     assert risks["label turns", "cross_entropy"][1] == pytest.approx(entropy(mean), abs=1e-6)
+
+
+def test_balls_that_overlap_within_a_label_cost_nothing():
+    points, settings = theory.circles()
+    setting = dataclasses.replace(settings["ball"], reachable=theory.ball(points, 0.5))
+    assert not theory.is_partition(setting.reachable)
+    risk = theory.natural_risk(setting, theory.robust_minimizer(setting))
+    assert risk == pytest.approx(0.2, abs=1e-6)
 
 
 # Groups and balls.

@@ -35,6 +35,11 @@ class Setting:
     row: comparison.Row
 
     @property
+    def is_papers(self) -> bool:
+        """Whether lambda is the paper's."""
+        return self.weight in (None, self.defense.regularizer_weight)
+
+    @property
     def method(self) -> str:
         """The defense without its search and its images, as the paper writes it."""
         parts = self.defense.name.split("_")
@@ -125,8 +130,7 @@ def point_names(found: Sequence[Setting]) -> list[str]:
     names = []
     for one in found:
         batch = "" if one.batch == "rob" or one.method.startswith("std") else one.batch
-        twins = [other for other in found if other.defense == one.defense]
-        weight = f"λ={one.weight:g}" if len({other.weight for other in twins}) > 1 else ""
+        weight = "" if one.is_papers else f"λ={one.weight:g}"
         parts = (one.method, batch, one.search, weight, *differences(one, found))
         names.append(" ".join(part for part in parts if part))
     return names

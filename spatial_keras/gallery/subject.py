@@ -16,9 +16,10 @@ from spatial_keras.warp import SpatialWarp
 
 # So many of the test images.
 IMAGES = 100
-_ANGLES = 61
+# The rotations of the paper's grid.
+_ANGLES = 31
 # Of the angles, those at which an image is shown.
-_SHOWN = slice(None, None, 10)
+_SHOWN = slice(None, None, 5)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

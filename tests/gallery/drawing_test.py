@@ -50,9 +50,9 @@ def make_subject(monkeypatch):
     images = np.zeros([4, 9, 9, 1], np.uint8)
     for image, (row, column) in zip(images, ((1, 1), (1, 7), (7, 1), (1, 1))):
         image[row, column] = 255
-    right = np.ones([4, 61], bool)
-    right[2, 50:] = False
-    degrees = np.linspace(-30, 30, 61, dtype=np.float32)
+    right = np.ones([4, 31], bool)
+    right[2, 25:] = False
+    degrees = np.linspace(-30, 30, 31, dtype=np.float32)
     made = subject.Subject(
         lambda x, training: np.stack([x[:, 1, 1, 0], x[:, 1, 7, 0], x[:, 7, 1, 0]], axis=1),
         images, np.array([0, 1, 2, 0]), ("a", "b", "c"), degrees, right,
@@ -77,6 +77,16 @@ def test_cost_from_folders(tmp_path, saved):
     horizontal, vertical = (bar.get_segments()[1] for bar in axis.containers[0].lines[2])
     np.testing.assert_allclose(horizontal, [[0.1, 75], [0.14, 75]])
     np.testing.assert_allclose(vertical, [[0.12, 70], [0.12, 80]])
+
+
+def test_of_several_weights_the_papers_is_in_cost(tmp_path, saved):
+    for weight in ("1", "8", "32"):
+        add(tmp_path, "wo10_kl", **{"lambda": weight})
+        if weight != "8":
+            add(tmp_path, "wo1_kl", **{"lambda": weight})
+    prepared("--figures=cost", f"--runs={tmp_path}").draw(pytest.fail)
+    texts = {text.get_text() for text in saved["cost"].axes[0].texts} - {""}
+    assert texts == {"KL Wo-10", "KL Wo-1 λ=1", "KL Wo-1 λ=32"}
 
 
 def test_lambda_from_folders(tmp_path, saved):

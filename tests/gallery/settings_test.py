@@ -91,7 +91,7 @@ def test_a_defense_is_written_as_in_the_paper(defense, parts):
 def test_points_are_named_by_what_tells_them_apart():
     runs = [results("std"), results("wo10_kl_nat"), results("wo1_at"), *weights(1, 8)]
     assert settings.point_names(settings.group(runs)) == [
-        "std", "KL nat Wo-10", "AT Wo-1", "KL Wo-10 λ=1", "KL Wo-10 λ=8",
+        "std", "KL nat Wo-10", "AT Wo-1", "KL Wo-10 λ=1", "KL Wo-10",
     ]  # fmt: skip
     runs = [results("std"), results("std", model="vgg16"), results("pgd5_kl", pgd_start="zero")]
     names = settings.point_names(settings.group(runs))

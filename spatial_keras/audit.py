@@ -201,7 +201,7 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Audit:
     if (value["run"] is None) == (value["model"] is None):
         raise ValueError("give either --run=FOLDER or --model=FILE.")
     if value["run"] is not None:
-        run_values, classifier, state = _from_run(value)
+        run_values, classifier, state = load_run(value["run"], value["data_dir"])
         for name in ("dataset", "image_size", "max_rotation", "max_translation"):
             value[name] = run_values[name] if value[name] is None else value[name]
     else:
@@ -239,9 +239,19 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Audit:
     )
 
 
-def _from_run(value: dict[str, Any]) -> tuple[dict[str, Any], Any, dict[str, int]]:
-    """Returns the flags of a run, its classifier, and how far it was trained."""
-    folder = pathlib.Path(value["run"])
+def load_run(
+    folder: str | os.PathLike, data_dir: str | None = None
+) -> tuple[dict[str, Any], Any, dict[str, int]]:
+    """Returns the flags of a run of train.py, its classifier, and how far it was trained.
+
+    Args:
+      folder: of the run, which need not have finished.
+      data_dir: folder of the TensorFlow Datasets.
+
+    Raises:
+      ValueError: it is no such folder, or has no checkpoint yet.
+    """
+    folder = pathlib.Path(folder)
     file = folder / run_folder.FLAGS_FILE
     if not file.exists():
         raise ValueError(
@@ -249,7 +259,7 @@ def _from_run(value: dict[str, Any]) -> tuple[dict[str, Any], Any, dict[str, int
         )
     run_flags = flags.FlagValues()
     command_line.define(experiment.FLAGS, run_flags)
-    places = [f"--{name}={value[name]}" for name in ("data_dir",) if value[name]]
+    places = [f"--data_dir={data_dir}"] if data_dir else []
     run_flags(["run", f"--flagfile={file}", f"--output_dir={folder}", *places])
     run_values = command_line.values(experiment.FLAGS, run_flags)
     if (folder / "classifier.keras").exists():

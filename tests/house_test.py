@@ -31,6 +31,7 @@ FRONT = pathlib.Path("spatial_keras/__init__.py")
 ROOMS = (
     "validation",
     "files",
+    "theory",
     "compat",
     "transformations",
     "sampling",
@@ -53,10 +54,11 @@ ROOMS = (
     "experiment",
     "comparison",
     "audit",
+    "gallery",
 )
 # What only these rooms may import, so that the others do not depend on it.
 DOORS = {
-    "absl": {"command_line", "experiment", "comparison", "audit"},
+    "absl": {"command_line", "experiment", "comparison", "audit", "gallery"},
     "tensorflow_addons": {"compat"},
 }
 # The packages that the library and its tests import, by the names that PyPI gives them.

@@ -1,0 +1,24 @@
+"""The paper's figures and pictures of examples: matplotlib on plain arrays, no network in here."""
+
+from matplotlib.figure import Figure
+
+from spatial_keras.figures.accuracy import Curve, cost, lambda_curves
+from spatial_keras.figures.images import examples, failures, rotations
+from spatial_keras.figures.style import RIGHT, WRONG, save, to_png
+from spatial_keras.figures.trade_off import Adversary, no_trade_off
+
+__all__ = [
+    "RIGHT",
+    "WRONG",
+    "Adversary",
+    "Curve",
+    "Figure",
+    "cost",
+    "examples",
+    "failures",
+    "lambda_curves",
+    "no_trade_off",
+    "rotations",
+    "save",
+    "to_png",
+]

@@ -1,0 +1,147 @@
+"""Finished runs by setting: what they were trained with, apart from the seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from spatial_keras import comparison, defenses, run_folder
+
+# What runs may differ in to be drawn together: each such setting is a point or line of its own.
+_SETTING = ("defense", "lambda", "model", "width", "pgd_step_sizes", "pgd_start", "grid_counts")
+# What makes no difference, or what standard errors are over.
+_REPEATS = ("seed", "checkpoint_every", "log_every")
+_METHODS = {"at": "AT", "alp": "ALP", "klc": "KL-C", "kl": "KL", "l2": "L2"}
+_SEARCHES = {"worst_of_k": "Wo-{0.k}", "gradient": "S-PGD-{0.steps}", "grid": "grid"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Setting:
+    """Runs that differ in their seeds only.
+
+    Attributes:
+      defense: what they were trained with.
+      weight: lambda; None where the loss has no regularizer.
+      others: their other flags by which settings differ, name -> text.
+      row: their results.
+    """
+
+    defense: defenses.Defense
+    weight: float | None
+    others: dict[str, str]
+    row: comparison.Row
+
+    @property
+    def is_papers(self) -> bool:
+        """Whether lambda is the paper's."""
+        return self.weight in (None, self.defense.regularizer_weight)
+
+    @property
+    def method(self) -> str:
+        """The defense without its search and its images, as the paper writes it."""
+        parts = self.defense.name.split("_")
+        return "std*" if parts[-1] == "star" else _METHODS.get(parts[min(1, len(parts) - 1)], "std")
+
+    @property
+    def batch(self) -> str:
+        """The images that the cross-entropy is on: "rob", "nat" or "mix"."""
+        return {"worst": "rob", "natural": "nat", "both": "mix"}[self.defense.cross_entropy]
+
+    @property
+    def search(self) -> str:
+        """The search, as the paper writes it; nothing for std and std*."""
+        if self.method.startswith("std"):
+            return ""
+        return _SEARCHES[self.defense.search_kind].format(self.defense)
+
+
+def read(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the results of the finished runs in a folder, at any depth.
+
+    Raises:
+      ValueError: there is no such folder, or results cannot be read.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"--runs: there is no folder '{folder}'.")
+    found = []
+    for file in sorted(folder.rglob(run_folder.FLAGS_FILE)):
+        try:
+            results = run_folder.read_results(file.parent)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"the results in {file.parent} cannot be read: {error}") from error
+        if results is not None:
+            missing = {"accuracies", "timing", "flags"} - results.keys()
+            if missing:
+                raise ValueError(f"the results in {file.parent} have no '{min(missing)}'.")
+            found.append(results)
+    return found
+
+
+def group(runs: Sequence[dict[str, Any]]) -> list[Setting]:
+    """Returns runs by their settings.
+
+    Args:
+      runs: what train.py wrote into results.json, of each.
+
+    Raises:
+      ValueError: there are none, or they cannot be compared.
+    """
+    if not runs:
+        raise ValueError("there is no finished run in --runs.")
+    names = sorted({name for run in runs for name in run["flags"]} - {*_SETTING, *_REPEATS})
+    for name in names:
+        values = sorted({run["flags"].get(name, "not set") for run in runs})
+        if len(values) > 1:
+            raise ValueError(f"the runs in --runs differ in --{name}: {', '.join(values)}.")
+    by_setting: dict[tuple, list[dict[str, Any]]] = {}
+    for run in runs:
+        by_setting.setdefault(_key(run["flags"]), []).append(run)
+    settings = []
+    for (defense, weight, *others), mine in by_setting.items():
+        texts = dict(zip(_SETTING[2:], others))
+        row = comparison.Row(defense, mine, [])
+        settings.append(Setting(defenses.get(defense), weight, texts, row))
+    return settings
+
+
+def _key(values: dict[str, str]) -> tuple:
+    defense = defenses.get(values["defense"])
+    default = defense.regularizer_weight if defense.regularizer else None
+    weight = float(values["lambda"]) if "lambda" in values else default
+    return (defense.name, weight, *(values.get(name, "") for name in _SETTING[2:]))
+
+
+def lines_over_k(found: Sequence[Setting]) -> list[list[int]]:
+    """Returns the numbers of the settings that differ in k only, by k."""
+    lines: dict[tuple, list[int]] = {}
+    for i, one in enumerate(found):
+        if one.search.startswith("Wo-"):
+            key = (one.method, one.batch, one.weight, *one.others.values())
+            lines.setdefault(key, []).append(i)
+    by_k = [sorted(line, key=lambda i: found[i].defense.k) for line in lines.values()]
+    return [line for line in by_k if len(line) > 1]
+
+
+def point_names(found: Sequence[Setting]) -> list[str]:
+    """Returns names such as "KL nat Wo-10", with what else tells the settings apart."""
+    names = []
+    for one in found:
+        batch = "" if one.batch == "rob" or one.method.startswith("std") else one.batch
+        weight = "" if one.is_papers else f"λ={one.weight:g}"
+        parts = (one.method, batch, one.search, weight, *differences(one, found))
+        names.append(" ".join(part for part in parts if part))
+    return names
+
+
+def differences(one: Setting, found: Sequence[Setting]) -> list[str]:
+    """Returns a setting's other flags that tell it apart: of networks, or of one defense."""
+    texts = []
+    for name, text in one.others.items():
+        of_network = name in ("model", "width")
+        peers = [other for other in found if of_network or other.defense == one.defense]
+        if text and len({other.others[name] for other in peers}) > 1:
+            texts.append(text if name == "model" else f"{name}={text}")
+    return texts

@@ -8,13 +8,16 @@ from typing import Any
 import tensorflow as tf
 
 from spatial_keras import validation
+from spatial_keras.models.etn import etn_resnet
 from spatial_keras.models.resnet import resnet
+from spatial_keras.models.stn import stn_resnet
 from spatial_keras.models.vgg import CONVOLUTIONS, vgg
 
-_FAMILIES = {"resnet": resnet, "vgg": vgg}
+_FAMILIES = {"resnet": resnet, "vgg": vgg, "stn_resnet": stn_resnet, "etn_resnet": etn_resnet}
 NAMES = (
     *(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56)),
     *(f"vgg{depth}" for depth in CONVOLUTIONS),
+    *(f"{front}_resnet{depth}" for front in ("stn", "etn") for depth in (8, 14, 20, 32, 44, 56)),
 )
 
 
@@ -22,13 +25,14 @@ def get(name: str, **options: Any) -> tf.keras.Model:
     """Builds the network of this name.
 
     Args:
-      name: "resnet" and a depth 6n + 2, e.g. "resnet32", or "vgg" and 11, 13, 16 or 19.
-      **options: num_classes, input_shape, width; see `resnet` and `vgg`.
+      name: "resnet", "stn_resnet" or "etn_resnet" and a depth 6n + 2, e.g. "resnet32"; or "vgg" and
+        11, 13, 16 or 19.
+      **options: num_classes, input_shape, width; see the function of the family.
 
     Raises:
       ValueError: no network has this name.
     """
-    known = re.fullmatch(r"([a-z]+)(\d+)", name)
+    known = re.fullmatch(r"([a-z_]+)(\d+)", name)
     if not known or known[1] not in _FAMILIES:
         raise ValueError(validation.unknown_name("model", name, NAMES))
     return _FAMILIES[known[1]](int(known[2]), **options)

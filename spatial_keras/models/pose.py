@@ -18,8 +18,10 @@ from spatial_keras.models import blocks
 
 layers = tf.keras.layers
 
-# Below this length of the mean vector a heat map has no direction, to float32's rounding.
-_NO_DIRECTION = 1e-6
+# Of the mean vector of a heat map on a circle: shorter ones hardly have a direction.
+_SHORT = 0.1
+# The ResNet's learning rate would else push the content out of the frame within ten steps.
+_BIAS_SCALE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +75,9 @@ class HeatMapPose(tf.keras.layers.Layer):
     """The mean position in a heat map, plus a learned canonical pose.
 
     On an axis with ends the mean of positions from -half_range to half_range; on a periodic axis
-    the circular mean of angles from -half_range + half a step on. A heat map without direction
-    means 0. The canonical pose is half_range * tanh(bias), 0 at first.
+    the circular mean of angles from -half_range + half a step on. The canonical pose is
+    half_range * tanh(bias / 10), 0 at first. The gradient of a circular mean is exact if the mean vector
+    of the heat map is at least 0.1 long, and bounded for flatter ones.
 
     Call argument: probabilities along the axis, [batch, positions].
     Output: the pose, [batch, 1].
@@ -111,16 +114,17 @@ class HeatMapPose(tf.keras.layers.Layer):
             mean = self._circular_mean(probabilities)
         else:
             mean = tf.reduce_sum(probabilities * self._positions, axis=-1)
-        return self.half_range * (mean + tf.tanh(self.bias))[:, None]
+        return self.half_range * (mean + tf.tanh(_BIAS_SCALE * self.bias))[:, None]
 
     def _circular_mean(self, probabilities: tf.Tensor) -> tf.Tensor:
         radians = math.pi * self._positions
         x = tf.reduce_sum(probabilities * np.cos(radians), axis=-1)
         y = tf.reduce_sum(probabilities * np.sin(radians), axis=-1)
-        # atan2 has no gradient at (0, 0): there the point (1, 0) stands in, with gradient 0.
-        somewhere = x**2 + y**2 > _NO_DIRECTION**2
-        x, y = tf.where(somewhere, x, tf.ones_like(x)), tf.where(somewhere, y, tf.zeros_like(y))
-        return tf.atan2(y, x) / math.pi
+        # The gradient of atan2, (-y, x) / length^2, grows without bounds as the length goes to 0.
+        fixed_x, fixed_y = tf.stop_gradient(x), tf.stop_gradient(y)
+        square = tf.maximum(fixed_x**2 + fixed_y**2, _SHORT**2)
+        zero = (fixed_x * y - fixed_y * x) / square
+        return (tf.atan2(fixed_y, fixed_x) + zero) / math.pi
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -143,8 +147,9 @@ def equivariant_pose(
     ("..._heat_map") and the mean position. All see a periodic axis as closed, the others' outside
     as 0. The pose, "<name>_pose", is exact for cyclic shifts by whole rows with strides of 1.
 
-    The 1-D kernels are drawn from N(0, 64 / (kernel_size * filters)): with Keras's own default the
-    heat map would be flat, its circular mean without direction, and its gradient without bounds.
+    On a periodic axis the 1-D kernel is drawn from N(0, 64 / (kernel_size * filters)): with Keras's
+    own default the heat map would be flat, its circular mean without direction, and the gradient
+    huge. On an axis with ends the kernel is 0 at first, so that the pose begins at 0.
 
     Args:
       canonical: [batch, rows, columns, channels].
@@ -222,13 +227,17 @@ def _mean_position(
         kernel_size,
         padding="valid" if parameter.periodic else "same",
         use_bias=False,
-        kernel_initializer=tf.keras.initializers.RandomNormal(
-            stddev=8 / math.sqrt(kernel_size * channels)
-        ),
+        kernel_initializer=_head_initializer(parameter, kernel_size * channels),
     )(x)
     scores = layers.Reshape((length,), name=f"{name}_scores")(x)
     heat_map = layers.Softmax(dtype="float32", name=f"{name}_heat_map")(scores)
     return HeatMapPose(parameter.half_range, parameter.periodic, name=name)(heat_map)
+
+
+def _head_initializer(parameter: Parameter, fan_in: int) -> Any:
+    if not parameter.periodic:
+        return tf.keras.initializers.Zeros()
+    return tf.keras.initializers.RandomNormal(stddev=8 / math.sqrt(fan_in))
 
 
 def _joined(poses: list[tf.Tensor], name: str) -> tf.Tensor:

@@ -40,7 +40,7 @@ def stn_resnet(
       depth: 6n + 2, of the ResNet.
       num_classes: the number of classes, at least 1.
       input_shape: (height, width, channels).
-      width: multiplies the widths of the ResNet and the 32 of the localiser.
+      width: multiplies the widths of the ResNet and of the localiser's two convolutions, 32.
       mode: "rigid", a bounded shift and rotation; or "affine6", the paper's six free numbers,
         whose bias is the identity (the training's weight decay is on kernels alone).
       max_shift: the bound on "rigid" shifts, each way, in pixels.
@@ -79,7 +79,7 @@ def _localiser(x: tf.Tensor, filters: int) -> tf.Tensor:
     for _ in range(2):
         x = layers.Conv2D(filters, 5, padding="same", activation="relu")(x)
         x = layers.MaxPooling2D(2, padding="same")(x)
-    return layers.Dense(filters, activation="relu")(layers.Flatten()(x))
+    return layers.Dense(32, activation="relu")(layers.Flatten()(x))
 
 
 def _regression(

@@ -112,8 +112,9 @@ class GridSampler(tf.keras.layers.Layer):
             matrices = tf.eye(3, batch_shape=[tf.shape(images)[0]], dtype=images.dtype)
         x, y = tf.unstack(tf.constant(self._points, images.dtype), axis=-1)
         # By elements: a matrix product would round to TF32 on a GPU.
-        elements = tf.unstack(tf.reshape(matrices, [-1, 9])[:, :6, None, None], axis=1)
-        xx, xy, x0, yx, yy, y0 = elements
+        xx, xy, x0, yx, yy, y0 = tf.unstack(
+            tf.reshape(matrices, [-1, 9])[:, :6, None, None], axis=1
+        )
         center_x, center_y = self._center
         return sampling.bilinear(
             images, xx * x + xy * y + (x0 + center_x), yx * x + yy * y + (y0 + center_y)
@@ -161,9 +162,8 @@ class TransformMatrix(tf.keras.layers.Layer):
             scale = tf.exp(values.get("log_scale", zero))
             values["xx"] = values["yy"] = scale * tf.cos(radians)
             values["xy"], values["yx"] = scale * tf.sin(radians), -scale * tf.sin(radians)
-        rows = [[values.get(name, zero) for name in row] for row in (("xx", "xy", "x"),
-                                                                     ("yx", "yy", "y"))]  # fmt: skip
-        matrices = tf.stack([tf.stack(row, -1) for row in [*rows, [zero, zero, one]]], -2)
+        elements = [values.get(name, zero) for name in POSES["affine6"]] + [zero, zero, one]
+        matrices = tf.reshape(tf.stack(elements, axis=-1), [-1, 3, 3])
         if previous is None:
             return matrices
         return tf.reduce_sum(previous[:, :, :, None] * matrices[:, None], axis=2)

@@ -20,6 +20,7 @@ layers = tf.keras.layers
 
 # Of the mean vector of a heat map on a circle: shorter ones hardly have a direction.
 _SHORT = 0.1
+_ROUNDING = 1e-6
 # The ResNet's learning rate would else push the content out of the frame within ten steps.
 _BIAS_SCALE = 0.1
 
@@ -75,9 +76,9 @@ class HeatMapPose(tf.keras.layers.Layer):
     """The mean position in a heat map, plus a learned canonical pose.
 
     On an axis with ends the mean of positions from -half_range to half_range; on a periodic axis
-    the circular mean of angles from -half_range + half a step on. The canonical pose is
-    half_range * tanh(bias / 10), 0 at first. The gradient of a circular mean is exact if the mean vector
-    of the heat map is at least 0.1 long, and bounded for flatter ones.
+    the circular mean of angles from -half_range + half a step on, 0 for a flat heat map. The
+    canonical pose is half_range * tanh(bias / 10), 0 at first. The gradient of a circular mean is
+    exact if the mean vector of the heat map is at least 0.1 long, and bounded for flatter ones.
 
     Call argument: probabilities along the axis, [batch, positions].
     Output: the pose, [batch, 1].
@@ -122,9 +123,10 @@ class HeatMapPose(tf.keras.layers.Layer):
         y = tf.reduce_sum(probabilities * np.sin(radians), axis=-1)
         # The gradient of atan2, (-y, x) / length^2, grows without bounds as the length goes to 0.
         fixed_x, fixed_y = tf.stop_gradient(x), tf.stop_gradient(y)
-        square = tf.maximum(fixed_x**2 + fixed_y**2, _SHORT**2)
-        zero = (fixed_x * y - fixed_y * x) / square
-        return (tf.atan2(fixed_y, fixed_x) + zero) / math.pi
+        square = fixed_x**2 + fixed_y**2
+        zero = (fixed_x * y - fixed_y * x) / tf.maximum(square, _SHORT**2)
+        radians = tf.where(square > _ROUNDING**2, tf.atan2(fixed_y, fixed_x), tf.zeros_like(x))
+        return (radians + zero) / math.pi
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras import GradientSearch, TransformationSet, defenses, losses, models
-from tests.models.networks import random_images
+from spatial_keras import GradientSearch, SpatialWarp, TransformationSet, defenses, losses, models
+from tests.models.networks import random_images, smooth_images
 
 layers = tf.keras.layers
 
@@ -36,22 +36,25 @@ def build(network, shape=SHAPE, drawn=True):
 
 
 every_network = pytest.mark.parametrize("network", NETWORKS)
+the_defaults = pytest.mark.parametrize("network", ["stn_rigid", "etn"])
 
 
-@every_network
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize(
+    "network, policy",
+    [*((network, "float32") for network in NETWORKS), ("etn", "mixed_float16")],
+)
 def test_survives_saving(network, policy, tmp_path):
     tf.keras.mixed_precision.set_global_policy(policy)
     model, images = build(network), random_images(4, *SHAPE)
     model.save(tmp_path / "model.keras")
     loaded = tf.keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_allclose(loaded(images), model(images), atol=1e-6)
-    # Another poses would give other logits.
+    # Other poses would give other logits.
     assert np.any(np.abs(build(network, drawn=False)(images) - model(images)) > 1e-3)
 
 
 @every_network
-@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (13, 9, 3)])
+@pytest.mark.parametrize("shape", [(28, 28, 1), (13, 9, 3)])
 def test_takes_any_batch_and_size(network, shape):
     model, images = build(network, shape), random_images(3, *shape)
     assert model.input_shape == (None, *shape)
@@ -76,7 +79,7 @@ def test_mixed_precision_gives_float32_logits_of_float32_poses(network):
     }
 
 
-@every_network
+@the_defaults
 def test_equals_itself_under_xla(network):
     model, images = build(network), tf.constant(random_images(4, *SHAPE))
 
@@ -95,25 +98,28 @@ def test_equals_itself_under_xla(network):
     assert np.any(eager[1])
 
 
-@every_network
+@the_defaults
 def test_a_gradient_search_finds_worse_images(network):
-    model, images = build(network), random_images(6, *SHAPE)
+    model, images = build(network, (16, 16, 2)), 255 * smooth_images(6, 16, 2)
     labels = tf.argmax(model(images), axis=1, output_type=tf.int32)
-    search = GradientSearch(3, TransformationSet(2, 2, 30), random_start=False)
-    found = search(model, tf.constant(images), labels, losses.get_objective("ce"), tf.constant([0, 1]))
-    assert np.any(found[0] if isinstance(found, tuple) else found)
+    search = GradientSearch(2, TransformationSet(2, 2, 30), random_start=False)
+    objective = losses.get_objective("ce")
+    found = search(model, tf.constant(images), labels, objective, tf.constant([0, 1]))
+    worse = losses.cross_entropy(labels, model(SpatialWarp()(images, found)))
+    assert np.mean(worse) > 1.01 * np.mean(losses.cross_entropy(labels, model(images)))
 
 
-@every_network
+@pytest.mark.slow
+@the_defaults
 def test_trains_with_a_defense(network):
     robust = defenses.get("wo2_kl").build(
-        build(network, drawn=False), TransformationSet(1, 1, 30), weight_decay=2e-4, xla=True
+        build(network, drawn=False), TransformationSet(1, 1, 30), weight_decay=2e-4
     )
     optimizer = tf.keras.optimizers.SGD(0.01, momentum=0.9)
     robust.compile(optimizer=optimizer, jit_compile=False)
     before = [value.copy() for value in robust.classifier.get_weights()]
     data = tf.data.Dataset.from_tensors((random_images(4, *SHAPE), np.arange(4))).repeat(2)
-    history = robust.fit(data, verbose=0).history
+    history = robust.fit(data, shuffle=False, verbose=0).history
     assert np.all(np.isfinite(history["loss"]))
     after = robust.classifier.get_weights()
     assert all(np.all(np.isfinite(value)) for value in after)

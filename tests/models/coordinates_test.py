@@ -73,7 +73,9 @@ def test_polar_points(coordinates, height, width):
 # Sampling.
 
 
-@pytest.mark.parametrize("coordinates, size", [*((name, (6, 4)) for name in COORDINATES), ("polar", None)])
+@pytest.mark.parametrize(
+    "coordinates, size", [*((name, (6, 4)) for name in COORDINATES), ("polar", None)]
+)
 def test_equals_numpy_on_scipys_samples(execution, coordinates, size):
     images, poses = random_images(3, 7, 10, 2) / 255, random_poses("affine6", 3)
     sampler = GridSampler(coordinates, size, dtype="float64")

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 import spatial_keras
 from spatial_keras import defenses, losses, models
+from spatial_keras.models import coordinates, pose
 from spatial_keras.models.group_conv import GroupConv2D
 from tests import small
 
@@ -241,13 +242,16 @@ def test_each_flagfile_describes_an_experiment(file, monkeypatch):
 # The public API.
 
 EXAMPLES = {
+    "CyclicPadding": lambda: pose.CyclicPadding(2),
     "GradientSearch": lambda: spatial_keras.GradientSearch(
         2, EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), (0.5, 1, 2), False, 3
     ),
+    "GridSampler": lambda: coordinates.GridSampler("polar", (16, 9), dtype="float64"),
     "GridSearch": lambda: spatial_keras.GridSearch(
         (3, 1, 5), EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), 4
     ),
     "GroupConv2D": lambda: GroupConv2D(3, 5, "p4", 2, name="turned"),
+    "HeatMapPose": lambda: pose.HeatMapPose(2.5, True, name="angle"),
     "KLInvariance": lambda: spatial_keras.KLInvariance("sum", "divergence"),
     "LogitInvariance": lambda: spatial_keras.LogitInvariance("none", "distance"),
     "Objective": lambda: spatial_keras.Objective("far", losses.squared_distance, "natural"),
@@ -255,6 +259,7 @@ EXAMPLES = {
         models.get("resnet8", num_classes=4, width=0.25), weight_decay=0.5, seed=6, xla=True
     ),
     "SpatialWarp": lambda: spatial_keras.SpatialWarp("gather", "joint", name="t"),
+    "TransformMatrix": lambda: coordinates.TransformMatrix("rigid"),
     "TransformationSet": lambda: spatial_keras.TransformationSet(1, 2, 3),
     "WorstOfK": lambda: spatial_keras.WorstOfK(
         3, EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), candidates_per_pass=2

@@ -9,14 +9,23 @@ import tensorflow as tf
 
 from spatial_keras import validation
 from spatial_keras.models.cost import multiply_adds  # noqa: F401 - for users
+from spatial_keras.models.etn import etn_resnet
 from spatial_keras.models.g_resnet import g_resnet
 from spatial_keras.models.resnet import resnet
+from spatial_keras.models.stn import stn_resnet
 from spatial_keras.models.vgg import CONVOLUTIONS, vgg
 
-_FAMILIES = {"resnet": resnet, "vgg": vgg, "g_resnet": g_resnet}
+_FAMILIES = {
+    "resnet": resnet,
+    "vgg": vgg,
+    "g_resnet": g_resnet,
+    "stn_resnet": stn_resnet,
+    "etn_resnet": etn_resnet,
+}
 NAMES = (
     *(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56)),
     *(f"vgg{depth}" for depth in CONVOLUTIONS),
+    *(f"{front}_resnet{depth}" for front in ("stn", "etn") for depth in (8, 14, 20, 32, 44, 56)),
     *(f"g_resnet{depth}" for depth in (8, 14, 20, 26, 44)),
 )
 
@@ -25,9 +34,9 @@ def get(name: str, **options: Any) -> tf.keras.Model:
     """Builds the network of this name.
 
     Args:
-      name: "resnet" and a depth 6n + 2, e.g. "resnet32"; "vgg" and 11, 13, 16 or 19;
-        "g_resnet" and a depth 6n + 2.
-      **options: num_classes, input_shape, width; see `resnet`, `vgg` and `g_resnet`.
+      name: "resnet", "stn_resnet", "etn_resnet" or "g_resnet" and a depth 6n + 2, e.g. "resnet32";
+        or "vgg" and 11, 13, 16 or 19.
+      **options: num_classes, input_shape, width; see the function of the family.
 
     Raises:
       ValueError: no network has this name.

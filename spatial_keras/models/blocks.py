@@ -25,7 +25,7 @@ def blocks_per_stage(depth: int) -> int:
     return (depth - 2) // 6
 
 
-def standardize(images: tf.Tensor) -> tf.Tensor:
+def standardize(images: tf.Tensor, name: str = "standardize") -> tf.Tensor:
     """Subtracts each image's mean and divides by its deviation, in float32.
 
     As tf.image.per_image_standardization, whose bound on the deviation, 1/sqrt(n) for n values,
@@ -37,7 +37,7 @@ def standardize(images: tf.Tensor) -> tf.Tensor:
         center=False,
         scale=False,
         dtype="float32",
-        name="standardize",
+        name=name,
     )(images)
 
 

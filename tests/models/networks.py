@@ -17,10 +17,24 @@ def random_images(*shape):
     return np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
 
 
+def smooth_images(count, side, channels):
+    """Sums of broad waves in 0..1, which bilinear interpolation hardly changes."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[:side, :side] / side
+    shape = (6, count, 1, 1, channels)
+    waves = rng.uniform(-1, 1, shape) * x[..., None] + rng.uniform(-1, 1, shape) * y[..., None]
+    return (0.5 + np.cos(2 * np.pi * (waves + rng.uniform(size=shape))).mean(0) / 2).astype(
+        np.float32
+    )
+
+
 def randomize(model):
     """Gives every weight a value that a mistake in the structure would show."""
     rng = np.random.default_rng(1)
     for layer in model.layers:
+        if isinstance(layer, tf.keras.Model):
+            randomize(layer)
+            continue
         shapes = [weight.shape for weight in layer.get_weights()]
         if isinstance(layer, layers.BatchNormalization):
             # gamma, beta, moving mean, moving variance
@@ -30,6 +44,11 @@ def randomize(model):
             values = [rng.normal(0, np.sqrt(2 / max(1, np.prod(s[:-1]))), s) for s in shapes]
         layer.set_weights(values)
     return model
+
+
+def part(model, name):
+    """The model from its input to the layer of this name."""
+    return tf.keras.Model(model.inputs[0], model.get_layer(name).output)
 
 
 def counted(model):

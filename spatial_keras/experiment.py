@@ -47,7 +47,7 @@ FLAGS = {
     ),
     "Network": (
         (flags.DEFINE_string, "model", "resnet32",
-         "resnet8, resnet14, resnet20, ... (6n + 2), the same after stn_ or etn_, "
+         "resnet8, resnet14, resnet20, ... (6n + 2), the same after stn_, etn_ or g_, "
          "or vgg11, vgg13, vgg16, vgg19."),
         (flags.DEFINE_float, "width", 1.0, "Multiplies the widths of the network's stages."),
     ),

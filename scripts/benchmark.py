@@ -26,6 +26,7 @@ from spatial_keras import (  # noqa: E402
     SpatialWarp,
     TransformationSet,
     audit,
+    callbacks,
     command_line,
     data,
     defenses,
@@ -192,6 +193,19 @@ def measure_memory(rounds: int) -> list[tuple[str, str, str]]:
     return [("peak memory of the step", f"{float(output.split()[-1]):.2f} GB", "under 3 GB")]
 
 
+def measure_logging(rounds: int) -> list[tuple[str, str, str]]:
+    """Ten of TensorBoard's logs, one with a picture, against the thousand steps between them."""
+    model = build()
+    with tempfile.TemporaryDirectory() as folder:
+        classes = tuple("0123456789")
+        logs = callbacks.TensorBoardLogs(model, folder, _IMAGES, _LABELS, classes, every=1)
+        logs.on_train_begin()
+        ten_logs = lambda: [logs.on_train_batch_end(0, {"loss": 0.5}) for _ in range(10)]  # noqa: E731
+        seconds = interleaved({"step": training_step(model), "logs": ten_logs}, rounds)
+    share = np.median(seconds["logs"] / (1000 * seconds["step"]))
+    return [("a log / the 100 steps since the last", f"{share:.2%}", "at most 3%")]
+
+
 def measure_evaluate(rounds: int) -> list[tuple[str, str, str]]:
     """The pruned grid evaluation against the exhaustive one, foolbox's and plain `predict`."""
     rows = []
@@ -331,7 +345,7 @@ def take_steps() -> None:
 
 MEASUREMENTS = {
     "step": measure_step, "memory": measure_memory, "warp": measure_warp, "xla": measure_xla,
-    "evaluate": measure_evaluate, "models": measure_models,
+    "logging": measure_logging, "evaluate": measure_evaluate, "models": measure_models,
 }  # fmt: skip
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of every measurement.", lower_bound=1)
 _RUNS = flags.DEFINE_list(

@@ -21,7 +21,7 @@ def stn_resnet(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     width: float = 1.0,
     mode: str = "rigid",
-    max_shift: float = 6.0,
+    max_shift: float | None = None,
     max_rotation: float = 45.0,
     fill: str = "black",
 ) -> tf.keras.Model:
@@ -43,7 +43,7 @@ def stn_resnet(
       width: multiplies the widths of the ResNet and of the localiser's two convolutions, 32.
       mode: "rigid", a bounded shift and rotation; or "affine6", the paper's six free numbers,
         whose bias is the identity (the training's weight decay is on kernels alone).
-      max_shift: the bound on "rigid" shifts, each way, in pixels.
+      max_shift: the bound on "rigid" shifts, each way, in pixels; None is 6/32 of the longer side.
       max_rotation: the bound on "rigid" rotations, either way, in degrees.
       fill: what comes in from outside: "black", or the image's "mean", by warping after the
         standardization.
@@ -58,6 +58,8 @@ def stn_resnet(
     """
     validation.check_name("mode", mode, MODES)
     validation.check_name("fill", fill, FILLS)
+    if max_shift is None:
+        max_shift = 6 / 32 * max(input_shape[:2])
     validation.check_range("max_shift", max_shift, 0, exclusive_low=True)
     validation.check_range("max_rotation", max_rotation, 0, 180, exclusive_low=True)
     classifier = resnet(depth, num_classes, input_shape, width)

@@ -65,6 +65,14 @@ def test_the_pose_stays_within_its_bounds():
         np.testing.assert_allclose(pose, sign * np.array([[2, 2, 20]]))
 
 
+@pytest.mark.parametrize("size, shift", [((32, 32, 3), 6), ((8, 6, 1), 1.5)])
+def test_by_default_shifts_go_to_6_pixels_of_32(size, shift):
+    model = stn_resnet(**{**SMALL, "input_shape": size})
+    set_pose(model, 3 * [50.0])
+    pose = part(model, "pose")(random_images(1, *size))
+    np.testing.assert_allclose(pose, [[shift, shift, 45]])
+
+
 def test_affine6_is_a_matrix_in_half_sides():
     model = stn_resnet(**{**SMALL, "input_shape": (9, 13, 1)}, mode="affine6")
     matrix = np.array([[0.8, 0.3, 0.1], [-0.2, 1.1, -0.3]])
@@ -82,8 +90,8 @@ def test_what_comes_in_from_outside(fill):
     set_pose(model, [50.0, 0, 0])
     images = 100 + random_images(2, 16, 16, 3) / 10
     warped = part(model, "transformed")(images).numpy()
-    assert not np.any(warped[:, :, -6:])
-    means = warped[:, :, :-6].mean(axis=(1, 2, 3))
+    assert not np.any(warped[:, :, -3:])
+    means = warped[:, :, :-3].mean(axis=(1, 2, 3))
     assert np.all(means > 90) if fill == "black" else np.all(np.abs(means) < 0.5)
 
 

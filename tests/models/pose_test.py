@@ -206,7 +206,9 @@ def test_a_periodic_pose_shifts_exactly():
 
 
 @pytest.mark.parametrize(
-    "options", [{"predict": direct_pose}, {"strides": (2, 1)}, {"strides": (1, 2)}], ids=str
+    "options",
+    [{"predict": direct_pose}, {"strides": (2, 1)}, {"strides": (1, 2)}],
+    ids=["direct", "strides 2, 1", "strides 1, 2"],
 )
 def test_control_other_poses_do_not_shift_exactly(options):
     assert np.median(pose_errors(predictor(ANGLE, **options))) > np.degrees(1e-3)

@@ -230,17 +230,17 @@ def measure_models(rounds: int) -> list[tuple[str, str, str]]:
     passes = {name: inference(network, 32) for name, network in networks.items()}
     gradients = {name: forward_and_backward(networks[name], 32) for name in names}
     seconds, steps = interleaved(passes, rounds), interleaved(gradients, max(rounds // 2, 1))
+    products = {name: models.multiply_adds(network) for name, network in networks.items()}
     rows = []
     for name in names:
-        count = models.multiply_adds(networks[name])
         detail = (
-            f"{networks[name].count_params() / 1e6:.2f} M parameters, {count / 1e6:.0f} M "
+            f"{networks[name].count_params() / 1e6:.2f} M parameters, {products[name] / 1e6:.0f} M "
             f"multiply-adds, inference {ratio(seconds[name], seconds['resnet32'])}, "
             f"gradient {ratio(steps[name], steps['resnet32'])}"
         )
         rows.append((f"{name} / resnet32", detail, ""))
-    counts = [models.multiply_adds(networks[name]) for name in ("g_resnet44", "plain")]
-    per_product = ratio(seconds["g_resnet44"] / counts[0], seconds["plain"] / counts[1])
+    equivariant, plain = (seconds[name] / products[name] for name in ("g_resnet44", "plain"))
+    per_product = ratio(equivariant, plain)
     return [*rows, ("g_resnet44 / plain, per multiply-add", per_product, "at most 1.25")]
 
 

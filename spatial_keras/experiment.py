@@ -31,7 +31,7 @@ from spatial_keras.warp import SpatialWarp
 
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 # These say where files lie and what is watched; the same run may be repeated without them.
-_PLACES = ("output_dir", "data_dir", "profile_steps")
+_UNRECORDED = ("output_dir", "data_dir", "profile_steps")
 
 
 # Group, as --help shows them -> (kind, name, default, [choices,] what it is).
@@ -337,7 +337,7 @@ def build_model(value: dict[str, Any], classifier: tf.keras.Model) -> RobustMode
 
 def settings(value: dict[str, Any]) -> dict[str, str]:
     """Returns the flags that are set and say what the run does, name -> text."""
-    return {k: str(v) for k, v in value.items() if v is not None and k not in _PLACES}
+    return {k: str(v) for k, v in value.items() if v is not None and k not in _UNRECORDED}
 
 
 def run_name(value: dict[str, Any]) -> str:

@@ -16,7 +16,10 @@ def make_values():
 
 GROUPS = {
     "First": ((flags.DEFINE_integer, "number", 3, "A number."),),
-    "Second": ((flags.DEFINE_string, "name", None, "A name."),),
+    "Second": (
+        (flags.DEFINE_string, "name", None, "A name."),
+        (flags.DEFINE_enum, "kind", "one", ["one", "other"], "A kind."),
+    ),
 }
 
 
@@ -34,7 +37,7 @@ def test_help_names_every_flag_in_its_group():
 
 def test_values_are_those_of_the_groups(values):
     values(["program", "--name=x"])
-    assert command_line.values(GROUPS, values) == {"number": 3, "name": "x"}
+    assert command_line.values(GROUPS, values) == {"number": 3, "name": "x", "kind": "one"}
 
 
 def test_the_parser_reads_flags(values):
@@ -47,6 +50,7 @@ def test_the_parser_reads_flags(values):
     [
         ("--number=many", "many"),
         ("--numbr=1", "Unknown command line flag 'numbr'"),
+        ("--kind=third", "third"),
         ("stray", "not a flag: stray"),
     ],
 )

@@ -48,10 +48,11 @@ def test_a_finished_run_is_not_repeated(finished):
 
 
 def test_the_flagfile_of_the_folder_repeats_the_run(finished, tmp_path):
-    run, folder, _ = finished
+    run, folder, results = finished
     options = (f"--flagfile={folder / 'run.flags'}", f"--output_dir={tmp_path}")
     again = experiment.prepare(small.parsed(*options))
     assert again.values == run.values
+    assert again.run()["accuracies"] == results["accuracies"]
 
 
 def test_results_do_not_depend_on_logs_and_checkpoints(tmp_path):
@@ -78,9 +79,12 @@ def test_mixed_precision_trains(tmp_path, policy):
     assert run.checkpoints.step == 2
 
 
-def test_xla_reaches_the_model_and_its_warp(tmp_path):
-    run = experiment.prepare(small.parsed(*small.RUN, "--xla=on", f"--output_dir={tmp_path}"))
+def test_xla_trains(tmp_path):
+    options = ("--xla=on", "--steps=2", f"--output_dir={tmp_path}")
+    run = experiment.prepare(small.parsed(*small.RUN, *options))
     assert run.model.xla and run.model.search.warp.implementation == "gather"
+    run.train()
+    assert run.checkpoints.step == 2
 
 
 def test_vgg_trains(tmp_path):

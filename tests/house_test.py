@@ -236,7 +236,8 @@ def test_each_flagfile_describes_an_experiment(file, monkeypatch):
     monkeypatch.chdir(ROOT)
     values = small.parsed(f"--flagfile={file}")
     defenses.get(values["defense"].value)
-    build_model(values["model"].value, width=values["width"].value)
+    model = build_model(values["model"].value, width=values["width"].value)
+    assert model.name == values["model"].value
 
 
 # The public API.

@@ -6,6 +6,9 @@ import math
 
 import tensorflow as tf
 
+# The products of matrices, and which attribute says that the first one is transposed.
+_TRANSPOSED = {"MatMul": "transpose_a", "BatchMatMulV2": "adj_x"}
+
 
 def multiply_adds(model: tf.keras.Model) -> int:
     """Counts the multiply-adds of a model's convolutions and matrix products for one image.
@@ -24,7 +27,7 @@ def multiply_adds(model: tf.keras.Model) -> int:
 
 
 def _products(operation: tf.Operation) -> int:
-    if operation.type not in ("Conv2D", "MatMul", "BatchMatMulV2"):
+    if operation.type not in ("Conv2D", *_TRANSPOSED):
         return 0
     (output,) = operation.outputs
     if operation.type == "Conv2D":
@@ -33,6 +36,3 @@ def _products(operation: tf.Operation) -> int:
         inner = -2 if operation.get_attr(_TRANSPOSED[operation.type]) else -1
         factors = operation.inputs[0].shape[inner : inner + 1 or None]
     return math.prod([*output.shape, *factors])
-
-
-_TRANSPOSED = {"MatMul": "transpose_a", "BatchMatMulV2": "adj_x"}

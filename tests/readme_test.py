@@ -23,7 +23,10 @@ def test_the_python_examples_run(tmp_path, monkeypatch, capsys):
     assert [line.split(":")[0] for line in lines] == ["natural", "grid", "attack"]
 
 
-@pytest.mark.parametrize("name", re.findall(r"^\| `(\w+)`", README, re.MULTILINE))
+DEFENSES = re.search(r"^\| name \| in the paper .*\n((?:\|.*\n)+)", README, re.MULTILINE)[1]
+
+
+@pytest.mark.parametrize("name", re.findall(r"^\| `(\w+)`", DEFENSES, re.MULTILINE))
 def test_the_table_names_defenses(name):
     assert defenses.get(name).name == name
 

@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
     except checkpoints.DivergedError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
-    table = Table("accuracy", "%", title=f"{results['test_images']} test images")
+    table = Table("accuracy", "%", title=experiment.evaluated_on(results))
     for name, value in results["accuracies"].items():
         table.add_row(name, f"{100 * value:.1f}")
     console = Console()

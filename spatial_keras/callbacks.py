@@ -159,17 +159,20 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         return tf.io.decode_png(figures.to_png(figure), channels=3)[None]
 
 
-def log_accuracies(folder: pathlib.Path, step: int, accuracies: dict[str, float]) -> None:
-    """Writes a run's accuracies on the test images to its log, for the HParams dashboard too.
+def log_accuracies(
+    folder: pathlib.Path, step: int, accuracies: dict[str, float], kind: str = "test"
+) -> None:
+    """Writes a run's accuracies at its end to its log, for the HParams dashboard too.
 
     Args:
       folder: TensorBoard's log folder.
       step: the last step of training.
       accuracies: name -> value in [0, 1].
+      kind: of the images, "test" or "validation".
     """
     with tf.summary.create_file_writer(str(folder)).as_default(step=step) as writer:
         for name, accuracy in accuracies.items():
-            tf.summary.scalar(f"test/{name}_accuracy", accuracy)
+            tf.summary.scalar(f"{kind}/{name}_accuracy", accuracy)
         writer.close()
 
 

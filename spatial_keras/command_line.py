@@ -42,14 +42,14 @@ def help_text(groups: Groups, flag_values: flags.FlagValues = flags.FLAGS) -> st
     return "\n".join(lines)
 
 
-def numbers(name: str, text: str, kind: type, count: int) -> list[float]:
+def numbers(name: str, text: str, kind: type, count: int | None = None) -> list[float]:
     """Returns the numbers of a text such as "5,5,31".
 
     Args:
       name: the flag's name, for the message.
       text: the numbers with commas between.
       kind: int or float.
-      count: how many there must be.
+      count: how many there must be; None for any number but 0.
 
     Raises:
       ValueError: there are others, or they are not numbers of this kind.
@@ -58,9 +58,10 @@ def numbers(name: str, text: str, kind: type, count: int) -> list[float]:
         found = [kind(part) for part in text.split(",")]
     except ValueError:
         found = []
-    if len(found) != count:
+    if not found or count not in (None, len(found)):
         kinds = "integers" if kind is int else "numbers"
-        raise ValueError(f"--{name} must be {count} {kinds} with commas between, got '{text}'.")
+        kinds = kinds if count is None else f"{count} {kinds}"
+        raise ValueError(f"--{name} must be {kinds} with commas between, got '{text}'.")
     return found
 
 

@@ -71,6 +71,29 @@ class Dataset:
         """The shape of one image: (height, width, channels)."""
         return self.train_images.shape[1:]
 
+    def hold_out(self, count: int) -> Dataset:
+        """Returns the set with some of the training images in place of the test images.
+
+        Training goes without them. They are drawn at random, but always the same for a count.
+
+        Args:
+          count: how many, fewer than there are training images.
+
+        Raises:
+          ValueError: the count is outside its range.
+        """
+        number = len(self.train_labels)
+        validation.check_integer(f"held-out images of data set '{self.name}'", count, 1, number - 1)
+        rows = np.random.default_rng(0).permutation(number)
+        held_out, kept = np.sort(rows[:count]), np.sort(rows[count:])
+        return dataclasses.replace(
+            self,
+            train_images=self.train_images[kept],
+            train_labels=self.train_labels[kept],
+            test_images=self.train_images[held_out],
+            test_labels=self.train_labels[held_out],
+        )
+
     def training_batches(
         self, batch_size: int, seed: int, first_step: int = 0, flip: bool | None = None
     ) -> tf.data.Dataset:

@@ -43,6 +43,8 @@ FLAGS = {
          "Folder of the TensorFlow Datasets; default: theirs."),
         (flags.DEFINE_integer, "test_images", None,
          "Evaluate on the first test images only, this many; default: all."),
+        (flags.DEFINE_integer, "validation_images", None,
+         "Hold this many training images out, and evaluate on them instead of the test images."),
         (flags.DEFINE_integer, "image_size", None, "Resize all images to this height and width."),
     ),
     "Network": (
@@ -131,7 +133,8 @@ class Experiment:
         if results is None:
             timing = self.train()
             accuracies = self.evaluate()
-            callbacks.log_accuracies(self._logs, self.steps, accuracies)
+            kind = "validation" if "validation_images" in self.values else "test"
+            callbacks.log_accuracies(self._logs, self.steps, accuracies, kind)
             results = self._results(timing, accuracies)
             self.folder.write("classifier.keras", self.model.classifier.save)
             self._draw_examples()
@@ -174,7 +177,7 @@ class Experiment:
         return self.folder.path / "tensorboard"
 
     def evaluate(self) -> dict[str, float]:
-        """Returns natural, random and grid accuracy on the test images, each in [0, 1].
+        """Returns natural, random and grid accuracy on the images to evaluate on, in [0, 1].
 
         Raises:
           DivergedError: the weights are finite, but the logits are not.
@@ -232,19 +235,22 @@ def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
     return from_values(command_line.values(FLAGS, flag_values))
 
 
-def from_values(value: dict[str, Any], dataset: data.Dataset | None = None) -> Experiment:
+def from_values(
+    value: dict[str, Any], dataset: data.Dataset | None = None, model: RobustModel | None = None
+) -> Experiment:
     """Builds the run of these values of all FLAGS by name, and restores its newest checkpoint.
 
     Args:
       value: the flags' values.
       dataset: what `load_images` returns for them, where it is at hand.
+      model: what `build_model` returns for them, likewise.
 
     Raises:
       ValueError: a flag's value is not allowed, or flags do not go together.
     """
     check(value)
     dataset = dataset or load_images(value)
-    model = build_model(value, build_classifier(value, dataset))
+    model = model or build_model(value, build_classifier(value, dataset))
     path = value["output_dir"] or f"runs/{value['dataset']}/{run_name(value)}"
     texts = settings(value)
     folder = run_folder.RunFolder(path, texts)
@@ -267,6 +273,8 @@ def check(value: dict[str, Any]) -> None:
         validation.check_integer(f"--{name}", value[name], 1)
     if value["test_images"] is not None:
         validation.check_integer("--test_images", value["test_images"], 1)
+        if value["validation_images"] is not None:
+            raise ValueError("--test_images has no effect with --validation_images.")
     validation.check_integer("--seed", value["seed"], 0, 2**31 - 1)
     if value["profile_steps"] is not None:
         callbacks.Profile(pathlib.Path(), *_profile_steps(value["profile_steps"]))  # refuses
@@ -295,6 +303,8 @@ def load_images(value: dict[str, Any]) -> data.Dataset:
       ValueError: there are none of this name, or they are too few or too small for the run.
     """
     dataset = data.get(value["dataset"], value["data_dir"], value["image_size"])
+    if value["validation_images"] is not None:
+        dataset = dataset.hold_out(value["validation_images"])
     dataset.training_batches(value["batch_size"], value["seed"])  # refuses too large a batch
     _transformations(value).check_fits(*dataset.input_shape[:2])
     return dataset
@@ -338,6 +348,12 @@ def build_model(value: dict[str, Any], classifier: tf.keras.Model) -> RobustMode
 def settings(value: dict[str, Any]) -> dict[str, str]:
     """Returns the flags that are set and say what the run does, name -> text."""
     return {k: str(v) for k, v in value.items() if v is not None and k not in _UNRECORDED}
+
+
+def evaluated_on(results: dict[str, Any]) -> str:
+    """Returns what a finished run was evaluated on, such as "360 test images"."""
+    kind = "held-out training" if "validation_images" in results["flags"] else "test"
+    return f"{results['test_images']:,} {kind} images"
 
 
 def run_name(value: dict[str, Any]) -> str:

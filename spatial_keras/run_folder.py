@@ -19,15 +19,18 @@ class RunFolder:
 
     Args:
       path: the folder; it is made if need be.
-      values: the run's flags: name -> text. They are kept in `run.flags`, a flagfile that repeats
-        the run.
+      values: the run's flags: name -> text. They are kept in a flagfile that repeats the run.
+      flags_file: the flagfile's name.
 
     Raises:
       ValueError: the folder cannot be written, or holds a run with other flags.
     """
 
-    def __init__(self, path: str | os.PathLike, values: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike, values: Mapping[str, str], flags_file: str = FLAGS_FILE
+    ) -> None:
         self.path = pathlib.Path(path)
+        self._flags_file = flags_file
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not os.access(self.path, os.W_OK | os.X_OK):
@@ -37,9 +40,9 @@ class RunFolder:
             raise ValueError(f"cannot write to {self.path}: {error.strerror or error}.") from error
 
     def _claim(self, values: dict[str, str]) -> None:
-        check(self.path, values)
-        if not (self.path / FLAGS_FILE).exists():
-            self.write_text(FLAGS_FILE, "".join(f"--{k}={v}\n" for k, v in values.items()))
+        check(self.path, values, self._flags_file)
+        if not (self.path / self._flags_file).exists():
+            self.write_text(self._flags_file, flagfile(values))
 
     def write(self, name: str, write: Callable[[pathlib.Path], Any]) -> pathlib.Path:
         """Has `write(path)` write a temporary file, then gives it its name.
@@ -74,14 +77,20 @@ def read_results(path: pathlib.Path) -> dict[str, Any] | None:
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def check(path: pathlib.Path, values: Mapping[str, str]) -> None:
+def flagfile(values: Mapping[str, str]) -> str:
+    """Returns flags, name -> text, as the text of a flagfile."""
+    return "".join(f"--{name}={text}\n" for name, text in values.items())
+
+
+def check(path: pathlib.Path, values: Mapping[str, str], flags_file: str = FLAGS_FILE) -> None:
     """Raises ValueError if a folder holds a run with other flags; writes nothing.
 
     Args:
       path: the folder, which need not exist.
       values: the run's flags: name -> text.
+      flags_file: the name of its flagfile.
     """
-    file = path / FLAGS_FILE
+    file = path / flags_file
     if not file.exists():
         return
     found = dict(line[2:].split("=", 1) for line in file.read_text().splitlines() if "=" in line)

@@ -6,22 +6,10 @@ import small
 import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
-from tensorboard.util import tensor_util
 
 from spatial_keras import callbacks, evaluation
 from spatial_keras.search import Search
 from spatial_keras.transformations import TransformationSet
-
-
-def read(folder):
-    """Returns {tag: [(step, value)]} of all events of a folder."""
-    events = event_accumulator.EventAccumulator(str(folder), size_guidance={"tensors": 0})
-    events.Reload()
-    return {
-        tag: [(e.step, tensor_util.make_ndarray(e.tensor_proto)) for e in events.Tensors(tag)]
-        for tag in events.Tags()["tensors"]
-    }
-
 
 SETTINGS = {"defense": "wo2_kl", "lambda": "0.5", "steps": "6"}
 
@@ -51,7 +39,7 @@ def train_once(tmp_path_factory):
 
 def test_scalars_are_the_means_since_the_last_log(logged):
     folder, _, history = logged
-    events = read(folder)
+    events = small.logged(folder)
     for name in ("loss", "cross_entropy", "regularizer", "natural_accuracy", "worst_accuracy"):
         steps, values = zip(*events[f"train/{name}"])
         assert steps == (2, 4, 6)
@@ -62,7 +50,7 @@ def test_scalars_are_the_means_since_the_last_log(logged):
 
 def test_times_and_the_share_of_the_search(logged):
     folder, logs, _ = logged
-    events = read(folder)
+    events = small.logged(folder)
     seconds = [float(value) for _, value in events["time/seconds_per_step"]]
     np.testing.assert_allclose(logs.seconds_per_step, np.median(seconds[1:]), rtol=1e-6)
     shares = [float(value) for _, value in events["time/search_share"]]
@@ -129,13 +117,13 @@ def test_the_two_searches_of_a_step_have_draws_of_their_own(tmp_path):
 
 
 def test_pictures_of_the_worst_case(logged):
-    ((step, value),) = read(logged[0])["worst-case examples"]
+    ((step, value),) = small.logged(logged[0])["worst-case examples"]
     pixels = tf.io.decode_png(value[2])
     assert step == 2 and pixels.shape[0] > 100 and np.std(pixels) > 0
 
 
 def test_histograms_of_the_worst_transformations(logged):
-    events = read(logged[0])
+    events = small.logged(logged[0])
     for name, bound in (("tx_pixels", 3), ("ty_pixels", 3), ("rotation_degrees", 30)):
         steps, values = zip(*events[f"worst/{name}"])
         assert steps == (2, 4, 6)
@@ -146,7 +134,7 @@ def test_histograms_of_the_worst_transformations(logged):
 
 def test_the_run_is_described(logged):
     events = event_accumulator.EventAccumulator(str(logged[0])).Reload()
-    (text,) = read(logged[0])["flags"]
+    (text,) = small.logged(logged[0])["flags"]
     assert b"--lambda=0.5\n" in text[1].item()
     metadata = events.summary_metadata["_hparams_/session_start_info"]
     found = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
@@ -160,7 +148,7 @@ def test_the_run_is_described(logged):
 
 def test_accuracies_on_the_test_images(tmp_path):
     callbacks.log_accuracies(tmp_path, 7, {"natural": 0.75, "grid": 0.5})
-    events = read(tmp_path)
+    events = small.logged(tmp_path)
     assert events == {"test/natural_accuracy": [(7, 0.75)], "test/grid_accuracy": [(7, 0.5)]}
 
 
@@ -179,14 +167,14 @@ def test_impossible_steps_to_profile_are_refused(tmp_path, steps):
 
 def test_without_a_search_there_is_nothing_of_it(tmp_path):
     logs, _ = train(tmp_path, "std")
-    tags = set(read(tmp_path))
+    tags = set(small.logged(tmp_path))
     assert not {"time/search_share", "worst-case examples", "worst/rotation_degrees"} & tags
     assert logs.seconds_per_search is None and logs.seconds_per_step > 0
 
 
 def test_a_resumed_run_goes_on_at_its_step(tmp_path):
     train(tmp_path, steps=3, first_step=7)
-    assert [step for step, _ in read(tmp_path)["train/loss"]] == [8, 10]
+    assert [step for step, _ in small.logged(tmp_path)["train/loss"]] == [8, 10]
 
 
 @pytest.mark.parametrize("steps", [1, 2])
@@ -231,7 +219,7 @@ def test_grid_accuracy_is_that_of_the_weights_at_the_step(tmp_path, part):
     data = tf.data.Dataset.from_tensors((small.IMAGES, small.LABELS)).repeat()
     model.fit(data, steps_per_epoch=5, callbacks=[check, logs], verbose=0)
     assert logs.history == expected and [step for step, *_ in expected] == [2, 4, 6]
-    events = read(tmp_path)
+    events = small.logged(tmp_path)
     for place, name in enumerate(("natural", "grid"), start=1):
         found = events[f"validation/{name}_accuracy"]
         np.testing.assert_allclose(found, [(e[0], e[place]) for e in expected], rtol=1e-6)

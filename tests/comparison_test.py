@@ -40,6 +40,7 @@ def results_of(defense, seed):
             "seconds_per_search": None if defense == "std" else 0.25,
             "seconds_per_gradient": None,
         },
+        "flags": {},
         "versions": {"python": "3", "numpy": "1" if seed < 2 else "2"},
     }
 

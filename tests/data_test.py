@@ -133,6 +133,23 @@ def test_stream_starts_far_away_at_once(numbered):
     assert sorted(labels.ravel()) == list(range(COUNT))
 
 
+@pytest.mark.parametrize("count", [1, 300])
+def test_held_out_images_are_training_images_left_out(digits, count):
+    left = digits.hold_out(count)
+    assert len(left.test_images) == len(left.test_labels) == count
+
+    def pairs(*parts):
+        return sorted((image.tobytes(), label) for part in parts for image, label in zip(*part))
+
+    parts = (left.train_images, left.train_labels), (left.test_images, left.test_labels)
+    assert pairs(*parts) == pairs((digits.train_images, digits.train_labels))
+    again = digits.hold_out(count)
+    np.testing.assert_array_equal(again.test_images, left.test_images)
+    if count > 100:  # of all classes, not the first images
+        assert set(left.test_labels) == set(range(10))
+        assert (left.test_images != digits.train_images[:count]).any()
+
+
 def test_order_depends_on_the_seed_alone(numbered):
     first, again, other = (take(numbered.training_batches(6, seed), 8) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first[0], again[0])

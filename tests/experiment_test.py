@@ -154,6 +154,8 @@ def test_flags_of_the_search_reach_it(tmp_path, options, expected):
         ("--batch_size=5000", "batch_size of data set .digits. must be in"),
         ("--batch_size=0", "--batch_size must be at least 1"),
         ("--test_images=0", "--test_images must be at least 1"),
+        ("--test_images=9 --validation_images=9", "^--test_images has no effect with"),
+        ("--validation_images=1437", r"held-out images .*'digits' must be in \[1, 1436\], got 14"),
         ("--steps=0", "--steps must be at least 1"),
         ("--lambda=-1", "lambda must be at least 0"),
         ("--learning_rate=0", "learning_rate must be more than 0"),
@@ -209,6 +211,20 @@ def test_the_first_test_images_may_be_enough(tmp_path):
     results = run.run()
     right = np.argmax(run.model.classifier(images), -1) == run.dataset.test_labels[:7]
     assert results["test_images"] == 7
+    np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
+
+
+def test_a_run_may_be_evaluated_on_images_that_are_held_out(tmp_path):
+    options = ("--validation_images=31", "--defense=std", f"--output_dir={tmp_path}")
+    run = experiment.prepare(small.parsed(*small.RUN, *options))
+    results = run.run()
+    assert len(run.dataset.train_images) == 1437 - 31
+    assert results["test_images"] == 31
+    assert experiment.evaluated_on(results) == "31 held-out training images"
+    ((step, grid),) = small.logged(tmp_path / "tensorboard")["validation/grid_accuracy"]
+    assert step == 6 and grid == np.float32(results["accuracies"]["grid"])
+    logits = run.model.classifier.predict(run.dataset.test_images.astype(np.float32), verbose=0)
+    right = np.argmax(logits, -1) == run.dataset.test_labels
     np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
 
 

@@ -56,16 +56,19 @@ ROOMS = (
     "comparison",
     "audit",
     "gallery",
+    "tuning",
 )
 # What only these rooms may import, so that the others do not depend on it.
 DOORS = {
-    "absl": {"command_line", "experiment", "comparison", "audit", "gallery"},
+    "absl": {"command_line", "experiment", "comparison", "audit", "gallery", "tuning"},
+    "keras_tuner": {"tuning"},
     "tensorflow_addons": {"compat"},
 }
 # The packages that the library and its tests import, by the names that PyPI gives them.
 PACKAGES = {
     "absl": "absl_py",
     "foolbox": "foolbox",
+    "keras_tuner": "keras_tuner",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "packaging": "packaging",

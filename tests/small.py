@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 from absl import flags
+from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.util import tensor_util
 
 from spatial_keras import command_line, defenses, experiment
 
@@ -34,3 +36,13 @@ def parsed(*arguments):
     command_line.define(experiment.FLAGS, values)
     assert values(["train.py", *arguments]) == ["train.py"]  # all of them are flags
     return values
+
+
+def logged(folder):
+    """Returns {tag: [(step, value)]} of all events of a folder."""
+    events = event_accumulator.EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return {
+        tag: [(e.step, tensor_util.make_ndarray(e.tensor_proto)) for e in events.Tensors(tag)]
+        for tag in events.Tags()["tensors"]
+    }

@@ -56,10 +56,11 @@ ROOMS = (
     "comparison",
     "audit",
     "gallery",
+    "html_report",
 )
 # What only these rooms may import, so that the others do not depend on it.
 DOORS = {
-    "absl": {"command_line", "experiment", "comparison", "audit", "gallery"},
+    "absl": {"command_line", "experiment", "comparison", "audit", "gallery", "html_report"},
     "tensorflow_addons": {"compat"},
 }
 # The packages that the library and its tests import, by the names that PyPI gives them.

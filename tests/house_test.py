@@ -57,10 +57,13 @@ ROOMS = (
     "audit",
     "gallery",
     "tuning",
+    "html_report",
 )
 # What only these rooms may import, so that the others do not depend on it.
 DOORS = {
-    "absl": {"command_line", "experiment", "comparison", "audit", "gallery", "tuning"},
+    "absl": {
+        *("command_line", "experiment", "comparison", "audit", "gallery", "tuning", "html_report")
+    },
     "keras_tuner": {"tuning"},
     "tensorflow_addons": {"compat"},
 }

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from spatial_keras.figures.accuracy import Curve, cost, lambda_curves
 from spatial_keras.figures.images import examples, failures, rotations
-from spatial_keras.figures.style import RIGHT, WRONG, save, to_png
+from spatial_keras.figures.style import RIGHT, WRONG, save, to_png, to_svg
 from spatial_keras.figures.trade_off import Adversary, no_trade_off
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "rotations",
     "save",
     "to_png",
+    "to_svg",
 ]

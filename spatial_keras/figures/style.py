@@ -98,6 +98,11 @@ def to_png(figure: Figure, dpi: float = 110) -> bytes:
     return _render(figure, "png", dpi=dpi)
 
 
+def to_svg(figure: Figure) -> bytes:
+    """Renders a figure as an SVG file's content."""
+    return _render(figure, "svg", metadata={"Date": None})
+
+
 def save(figure: Figure, folder: str | os.PathLike, name: str) -> list[pathlib.Path]:
     """Writes a figure as NAME.png (300 dots per inch) and NAME.svg, each whole or not at all.
 
@@ -110,16 +115,12 @@ def save(figure: Figure, folder: str | os.PathLike, name: str) -> list[pathlib.P
       The two files.
     """
     folder = pathlib.Path(folder)
-    contents = {"png": to_png(figure, _STYLE["savefig.dpi"]), "svg": _svg(figure)}
+    contents = {"png": to_png(figure, _STYLE["savefig.dpi"]), "svg": to_svg(figure)}
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / f"{name}.{kind}" for kind in contents]
     for path, content in zip(written, contents.values()):
         files.write(path, lambda temporary, content=content: temporary.write_bytes(content))
     return written
-
-
-def _svg(figure: Figure) -> bytes:
-    return _render(figure, "svg", metadata={"Date": None})
 
 
 def _render(figure: Figure, kind: str, **options: Any) -> bytes:

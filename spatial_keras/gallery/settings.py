@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spatial_keras import comparison, defenses, run_folder
@@ -58,26 +58,64 @@ class Setting:
         return _SEARCHES[self.defense.search_kind].format(self.defense)
 
 
-def read(folder: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the results of the finished runs in a folder, at any depth.
+def find(folder: pathlib.Path) -> dict[pathlib.Path, dict[str, Any] | None]:
+    """Returns the results of the runs in a folder, at any depth: run's folder -> results.
+
+    Returns:
+      None for the results of a run that has not finished.
 
     Raises:
       ValueError: there is no such folder, or results cannot be read.
     """
     if not folder.is_dir():
         raise ValueError(f"--runs: there is no folder '{folder}'.")
-    found = []
+    found = {}
     for file in sorted(folder.rglob(run_folder.FLAGS_FILE)):
         try:
             results = run_folder.read_results(file.parent)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"the results in {file.parent} cannot be read: {error}") from error
         if results is not None:
-            missing = {"accuracies", "timing", "flags"} - results.keys()
-            if missing:
-                raise ValueError(f"the results in {file.parent} have no '{min(missing)}'.")
-            found.append(results)
+            _check(results, file.parent)
+        found[file.parent] = results
     return found
+
+
+def _check(results: Any, folder: pathlib.Path) -> None:
+    if not isinstance(results, dict):
+        raise ValueError(f"the results in {folder} are not those of a run.")
+    for name in ("accuracies", "flags", "timing"):
+        if not isinstance(results.get(name), dict):
+            raise ValueError(f"the results in {folder} have no '{name}'.")
+
+
+def read(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the results of the finished runs in a folder, at any depth.
+
+    Raises:
+      ValueError: there is no such folder, or results cannot be read.
+    """
+    return [results for results in find(folder).values() if results is not None]
+
+
+def comparable(
+    runs: Mapping[pathlib.Path, dict[str, Any]],
+) -> dict[str, dict[pathlib.Path, dict[str, Any]]]:
+    """Returns finished runs in lots, each of which `group` takes.
+
+    Args:
+      runs: run's folder -> results.
+
+    Returns:
+      What tells a lot apart, such as "--steps=400", nothing if there is one lot only -> its runs.
+    """
+    names = _differing(list(runs.values()))
+    lots: dict[str, dict[pathlib.Path, dict[str, Any]]] = {}
+    for folder, results in runs.items():
+        values = results["flags"]
+        texts = [f"--{n}={values[n]}" if n in values else f"no --{n}" for n in names]
+        lots.setdefault(", ".join(texts), {})[folder] = results
+    return lots
 
 
 def group(runs: Sequence[dict[str, Any]]) -> list[Setting]:
@@ -91,11 +129,8 @@ def group(runs: Sequence[dict[str, Any]]) -> list[Setting]:
     """
     if not runs:
         raise ValueError("there is no finished run in --runs.")
-    names = sorted({name for run in runs for name in run["flags"]} - {*_SETTING, *_REPEATS})
-    for name in names:
-        values = sorted({run["flags"].get(name, "not set") for run in runs})
-        if len(values) > 1:
-            raise ValueError(f"the runs in --runs differ in --{name}: {', '.join(values)}.")
+    for name, values in _differing(runs).items():
+        raise ValueError(f"the runs in --runs differ in --{name}: {', '.join(values)}.")
     by_setting: dict[tuple, list[dict[str, Any]]] = {}
     for run in runs:
         by_setting.setdefault(_key(run["flags"]), []).append(run)
@@ -105,6 +140,13 @@ def group(runs: Sequence[dict[str, Any]]) -> list[Setting]:
         row = comparison.Row(defense, mine, [])
         settings.append(Setting(defenses.get(defense), weight, texts, row))
     return settings
+
+
+def _differing(runs: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Returns the flags that keep runs from being drawn together, each with its values."""
+    names = sorted({name for run in runs for name in run["flags"]} - {*_SETTING, *_REPEATS})
+    values = {name: sorted({run["flags"].get(name, "not set") for run in runs}) for name in names}
+    return {name: found for name, found in values.items() if len(found) > 1}
 
 
 def _key(values: dict[str, str]) -> tuple:

@@ -71,6 +71,7 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path):
         for name in ("one", "two")
     )
     assert first == second
+    assert style.to_svg(drawing()) == style.to_svg(drawing())
 
 
 def test_the_users_style_neither_matters_nor_changes(tmp_path):

@@ -37,11 +37,19 @@ def test_finished_runs_are_found_at_any_depth(tmp_path):
     (tmp_path / "other" / "results.json").write_text("{}")  # not of a run
     found = settings.read(tmp_path)
     assert [run["flags"]["defense"] for run in found] == ["wo10_kl", "std"]
+    by_folder = settings.find(tmp_path)
+    assert [str(run.relative_to(tmp_path)) for run in by_folder] == ["a", "b/deep", "unfinished"]
+    assert list(by_folder.values()) == [*found, None]
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "in .*a cannot be read"), ('{"flags": {}, "timing": {}}', "have no 'accuracies'")],
+    [
+        ("{", "in .*a cannot be read"),
+        ("[]", "in .*a are not those of a run"),
+        ('{"flags": {}, "timing": {}}', "have no 'accuracies'"),
+        ('{"flags": {}, "timing": 3, "accuracies": {}}', "have no 'timing'"),
+    ],
 )
 def test_broken_results_are_named(tmp_path, content, message):
     write(tmp_path / "a", content)
@@ -120,3 +128,18 @@ def test_what_cannot_be_compared_is_refused():
         settings.group([results("std"), results("wo10_kl", steps="400")])
     with pytest.raises(ValueError, match="--test_images: 50, not set"):
         settings.group([results("std"), results("wo10_kl", test_images="50")])
+
+
+def test_lots_hold_what_can_be_compared():
+    runs = {
+        "a": results("std"), "b": results("wo10_kl", 1), "c": results("std", steps="400"),
+        "d": results("std", test_images="50"), "e": results("wo1_kl", 1, steps="400"),
+    }  # fmt: skip
+    lots = settings.comparable(runs)
+    assert {name: list(lot) for name, lot in lots.items()} == {
+        "--steps=800, no --test_images": ["a", "b"],
+        "--steps=400, no --test_images": ["c", "e"],
+        "--steps=800, --test_images=50": ["d"],
+    }
+    assert sum(len(settings.group(list(lot.values()))) for lot in lots.values()) == 5
+    assert list(settings.comparable({"a": runs["a"], "b": runs["b"]})) == [""]

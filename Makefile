@@ -5,13 +5,27 @@ PYTEST = -m pytest -n 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: install train test test-current lint format bench lock clean
+.PHONY: install train figures test test-current lint format bench lock clean
 .DELETE_ON_ERROR:
 
 install: .venv/installed
 
 train: .venv/installed
 	.venv/bin/python scripts/train.py --flagfile=flags/digits/wo10_kl.flags
+
+# Small runs on digits, every figure of them in docs/figures, and a page about them.
+FIGURES = runs/figures
+SMALL = --flagfile=flags/digits/base.flags --width=0.25 --steps=400 --test_images=180 --seeds=1
+
+figures: .venv/installed
+	.venv/bin/python scripts/table.py $(SMALL) --output_dir=$(FIGURES)/defenses \
+		--defenses=std,std_star,wo1_kl,wo5_kl,wo10_kl,wo20_kl,wo10_at,wo10_alp
+	for weight in 0.5 2 32; do \
+		.venv/bin/python scripts/table.py $(SMALL) --output_dir=$(FIGURES)/lambda_$$weight \
+			--defenses=wo10_kl,wo10_alp --lambda=$$weight || exit; \
+	done
+	.venv/bin/python scripts/plot.py --all --runs=$(FIGURES) --run=$(FIGURES)/defenses/resnet8_std_seed0
+	.venv/bin/python scripts/report.py --runs=$(FIGURES)
 
 test: .venv/installed
 	.venv/bin/python $(PYTEST)

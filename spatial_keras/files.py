@@ -17,7 +17,8 @@ def write(path: pathlib.Path, write_to: Callable[[pathlib.Path], Any]) -> None:
       path: the file.
       write_to: writes to the path it is given, which ends like `path`.
     """
-    temporary = path.with_name(f".partial-{path.name}")
+    # Two processes may write the same file at once.
+    temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
     write_to(temporary)
     os.replace(temporary, path)
 

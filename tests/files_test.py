@@ -1,5 +1,10 @@
 """Files are whole or they are not there."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -20,6 +25,22 @@ def test_arrays(tmp_path):
             "one": [0, 1, 2], "two": 1.5,
         }  # fmt: skip
     assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_another_process_may_write_the_same_file_meanwhile(tmp_path):
+    def write(path):
+        path.write_text("mine")
+        code = "import pathlib, sys; from spatial_keras import files; "
+        code += "files.write_text(pathlib.Path(sys.argv[1]), 'theirs')"
+        environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])}
+        subprocess.run(
+            [sys.executable, "-c", code, tmp_path / "a.txt"], check=True, env=environment
+        )
+        assert (tmp_path / "a.txt").read_text() == "theirs"
+
+    files.write(tmp_path / "a.txt", write)
+    assert (tmp_path / "a.txt").read_text() == "mine"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_what_fails_leaves_the_file_as_it_was(tmp_path):

@@ -35,6 +35,8 @@ _OTHERS = ("test_images", "validation_images", "profile_steps", "output_dir")
 # What may change when a search goes on.
 _UNRECORDED = ("max_trials", "data_dir", "output_dir")
 _MAX_TRIALS = 20
+# A search is of many runs: they are short by default, minutes on a laptop.
+_DEFAULTS = {"model": "resnet8", "width": 0.5, "steps": 800}
 
 # Group, as --help shows them -> (kind, name, default, [choices,] what it is).
 FLAGS = {
@@ -57,9 +59,12 @@ FLAGS = {
          "runs/tune/DATASET."),
     ),
     **{
-        group: kept
+        group: tuple(
+            (kind, name, _DEFAULTS.get(name, default), *rest)
+            for kind, name, default, *rest in definitions
+            if name not in _OTHERS
+        )
         for group, definitions in experiment.FLAGS.items()
-        if (kept := tuple(flag for flag in definitions if flag[1] not in _OTHERS))
     },
 }  # fmt: skip
 

@@ -77,16 +77,16 @@ class _Tuner(kt.Tuner):
         super().__init__(**options)
 
     def run_trial(self, trial: kt.engine.trial.Trial) -> dict[str, float]:
-        hp = trial.hyperparameters
+        hp, number = trial.hyperparameters, int(trial.trial_id) + 1
         chosen = ", ".join(f"{k} {v:.3g}" for k, v in hp.values.items() if "/" not in k)
-        self._say(f"trial {int(trial.trial_id) + 1}: {chosen}")
+        self._say(f"trial {number}: {chosen}")
         comparison.forget_models()
         try:
             model = self.hypermodel.build(hp)
             return self.hypermodel.fit(hp, model, self.get_trial_dir(trial.trial_id))
         except Exception as error:
             # KerasTuner would only note it in the trial's file, and go on.
-            raise kt.errors.FatalRuntimeError(f"trial {trial.trial_id}: {error}") from error
+            raise kt.errors.FatalRuntimeError(f"trial {number}: {error}") from error
 
 
 @dataclasses.dataclass
@@ -191,7 +191,7 @@ def _space(value: dict[str, Any]) -> Space:
         lambdas = (defense.regularizer_weight / 32, defense.regularizer_weight * 4)
     ks = None
     if value["ks"] is not None:
-        if defense.search_kind != "worst_of_k":
+        if not defense.name.startswith("wo"):
             raise ValueError(f"--ks has no effect on defense '{defense.name}': it has no k.")
         ks = tuple(command_line.numbers("ks", value["ks"], int))
         validation.check_integer("the least of --ks", min(ks), 1)

@@ -160,7 +160,7 @@ def test_a_trial_that_diverges_is_the_last(tmp_path, runs):
 
 def test_any_other_error_stops_the_search(tmp_path, runs):
     runs.errors[2] = OSError("the disk is full")
-    with pytest.raises(kt.errors.FatalRuntimeError, match="trial 1: the disk is full"):
+    with pytest.raises(kt.errors.FatalRuntimeError, match="trial 2: the disk is full"):
         search(prepared(tmp_path, "--max_trials=3"))
     assert len(runs) == 2
 
@@ -184,6 +184,7 @@ def test_lambda_may_be_fixed(tmp_path, runs):
         ("--ks=", "^--ks must be integers with commas between, got ''"),
         ("--ks=0,1", "^the least of --ks must be at least 1, got 0"),
         ("--ks=1,2 --defense=pgd2_kl", "^--ks has no effect on defense 'pgd2_kl'"),
+        ("--ks=1,2 --defense=std_star", "^--ks has no effect on defense 'std_star'"),
         ("--defense=wo2_at", "^there is nothing to search"),
         ("--lambda=2", "^there is nothing to search"),
         ("--max_trials=0", "^--max_trials must be at least 1"),

@@ -18,7 +18,9 @@ def run(*arguments):
 def test_the_page_is_written_beside_the_runs(tmp_path):
     results = {
         "accuracies": {"natural": 0.97, "random": 0.9, "grid": 0.8},
+        "test_images": 180,
         "timing": {"seconds_per_step": 0.1},
+        "versions": {"numpy": "1"},
         "flags": {"dataset": "digits", "model": "resnet8", "defense": "wo10_kl", "seed": "0"},
     }
     folder = tmp_path / "runs" / "a"

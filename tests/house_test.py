@@ -138,6 +138,12 @@ def functions(file: pathlib.Path) -> dict[str, int]:
 # The files.
 
 
+def test_no_two_test_files_have_one_name():
+    """Pytest imports them by name."""
+    names = [file.name for file in TESTS if file.name.endswith("_test.py")]
+    assert len(set(names)) == len(names)
+
+
 @per_file([file for file in LIBRARY if file != FRONT])
 def test_a_room_imports_only_rooms_above_it(file):
     room = room_of(file)

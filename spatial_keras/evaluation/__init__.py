@@ -3,6 +3,6 @@
 from spatial_keras.evaluation.classifiers import load
 from spatial_keras.evaluation.evaluator import Evaluator
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome, confidence_interval
-from spatial_keras.evaluation.report import Report
+from spatial_keras.evaluation.summary import Report
 
 __all__ = ["Evaluator", "GridOutcome", "Outcome", "Report", "confidence_interval", "load"]

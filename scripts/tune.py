@@ -36,7 +36,8 @@ def main(argv: list[str]) -> None:
         table.add_row(*row)
     console = Console()
     console.print(table)
-    console.print(f"Written: {study.folder / 'table.md'}, table.csv, lambda.png", soft_wrap=True)
+    figure = ", lambda.png" if trials.curves() else ""
+    console.print(f"Written: {study.folder / 'table.md'}, table.csv{figure}", soft_wrap=True)
     train = ["python", "scripts/train.py", f"--flagfile={study.folder / tuning.BEST_FILE}"]
     console.print(f"The best with all training images: {shlex.join(train)}", soft_wrap=True)
 

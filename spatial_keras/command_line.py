@@ -30,6 +30,11 @@ def values(groups: Groups, flag_values: flags.FlagValues = flags.FLAGS) -> dict[
     return {flag.name: flag.value for group in groups for flag in by_group[group]}
 
 
+def names(groups: Groups) -> list[str]:
+    """Returns the names of the groups' flags."""
+    return [name for definitions in groups.values() for _, name, *_ in definitions]
+
+
 def help_text(groups: Groups, flag_values: flags.FlagValues = flags.FLAGS) -> str:
     """Returns the flags' documentation, group by group."""
     by_group = flag_values.flags_by_module_dict()

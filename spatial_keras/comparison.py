@@ -65,6 +65,12 @@ def forget_models() -> None:
     gc.collect()
 
 
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table in Markdown, without a last line break."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Returns the mean and its standard error, each None where there are too few values."""
     if not values:
@@ -131,8 +137,7 @@ class Table:
 
     def to_markdown(self) -> str:
         """Returns the table with its caption."""
-        lines = [self.header, ["---"] * len(self.header), *(row.cells() for row in self.rows)]
-        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        table = markdown_table(self.header, [row.cells() for row in self.rows])
         return f"# {self.title}\n\n{table}\n\n{self.caption}\n\n```bash\n{self.command}\n```\n"
 
     def to_csv(self) -> str:
@@ -264,7 +269,7 @@ def _run(
 ) -> dict[str, Any]:
     """Returns the values of the experiment's flags for one run."""
     own = {"defense": defense.name, "seed": seed, "output_dir": None}
-    names = [flag[1] for definitions in experiment.FLAGS.values() for flag in definitions]
+    names = command_line.names(experiment.FLAGS)
     run = {name: own[name] if name in own else value[name] for name in names}
     run.update(dict.fromkeys(experiment.ineffective_flags(defense)))
     return {**run, "output_dir": str(folder / experiment.run_name(run))}

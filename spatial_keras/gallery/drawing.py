@@ -177,14 +177,24 @@ def _lambda(gallery: Gallery) -> figures.Figure:
     several = len({one.search for one in every}) > 1
     drawn = []
     for line in chosen:
-        line = sorted(line, key=lambda one: one.weight)
-        first = line[0]
-        parts = [first.method, first.batch, first.search if several else ""]
-        name = ", ".join(part for part in [*parts, *settings.differences(first, every)] if part)
-        weights = np.array([one.weight for one in line])
-        accuracies = (_accuracies(line, measure) for measure in ("grid", "natural"))
-        drawn.append(figures.Curve(name, first.method, weights, *accuracies))
+        search = line[0].search if several else ""
+        drawn.append(lambda_curve(line, search, *settings.differences(line[0], every)))
     return figures.lambda_curves(drawn)
+
+
+def lambda_curve(line: Sequence[Setting], *differences: str) -> figures.Curve:
+    """Returns the accuracies of settings that differ in lambda, named by what they share.
+
+    Args:
+      line: the settings.
+      differences: what else tells the curve apart; empty texts are left out.
+    """
+    line = sorted(line, key=lambda one: one.weight)
+    first = line[0]
+    name = ", ".join(part for part in (first.method, first.batch, *differences) if part)
+    weights = np.array([one.weight for one in line])
+    accuracies = (_accuracies(line, measure) for measure in ("grid", "natural"))
+    return figures.Curve(name, first.method, weights, *accuracies)
 
 
 def _accuracies(found: Sequence[Setting], measure: str) -> np.ndarray:

@@ -235,5 +235,5 @@ def _oracle(value: dict[str, Any]) -> kt.Oracle:
 
 def _experiment(value: dict[str, Any]) -> dict[str, Any]:
     """Returns the values of the experiment's flags."""
-    names = [flag[1] for definitions in experiment.FLAGS.values() for flag in definitions]
+    names = command_line.names(experiment.FLAGS)
     return {**{name: value.get(name) for name in names}, "output_dir": None}

@@ -8,9 +8,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from spatial_keras import comparison, defenses, figures
+from spatial_keras import comparison, defenses, figures, gallery
 from spatial_keras.gallery.settings import Setting
 
 _NONE = "-"
@@ -71,9 +69,7 @@ class Trials:
 
     def to_markdown(self, title: str, caption: str) -> str:
         """Returns the table with a title and a caption."""
-        lines = [self.header, ["---"] * len(self.header), *self.rows()]
-        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        return f"# {title}\n\n{table}\n\n{caption}\n"
+        return f"# {title}\n\n{comparison.markdown_table(self.header, self.rows())}\n\n{caption}\n"
 
     def to_csv(self) -> str:
         """Returns the table's cells; nothing where there is no number."""
@@ -91,11 +87,12 @@ class Trials:
         if "lambda" not in self.chosen:
             return []
         most = max(trial.value["steps"] for trial in self.trials)
-        by_defense: dict[str, list[Trial]] = {}
+        by_defense: dict[str, list[Setting]] = {}
         for trial in self.trials:
             if trial.value["steps"] == most and trial.results:
-                by_defense.setdefault(trial.value["defense"], []).append(trial)
-        return [_curve(name, by_defense[name]) for name in sorted(by_defense)]
+                by_defense.setdefault(trial.value["defense"], []).append(_setting(trial))
+        lines = (by_defense[name] for name in sorted(by_defense))
+        return [gallery.lambda_curve(line, line[0].search) for line in lines]
 
 
 def _value(trial: Trial, name: str) -> float:
@@ -110,15 +107,8 @@ def _found(trial: Trial) -> list[str]:
     return [*accuracies, _NONE if seconds is None else f"{seconds:.4f}"]
 
 
-def _curve(defense: str, trials: Sequence[Trial]) -> figures.Curve:
-    trials = sorted(trials, key=lambda trial: trial.value["lambda"])
-    row = comparison.Row(defense, [trial.results for trial in trials], [])
-    setting = Setting(defenses.get(defense), None, {}, row)
-    name = ", ".join(part for part in (setting.method, setting.batch, setting.search) if part)
-    accuracies = [[trial.results["accuracies"][m] for m in ("grid", "natural")] for trial in trials]
-    grid, natural = (
-        np.stack([100 * values, np.zeros(len(values))], axis=1)
-        for values in np.transpose(accuracies)
-    )
-    lambdas = np.array([trial.value["lambda"] for trial in trials])
-    return figures.Curve(name, setting.method, lambdas, grid, natural)
+def _setting(trial: Trial) -> Setting:
+    """Returns a trial as the setting of a single run."""
+    defense = defenses.get(trial.value["defense"])
+    row = comparison.Row(defense.name, [trial.results], [])
+    return Setting(defense, trial.value["lambda"], {}, row)

@@ -1,4 +1,4 @@
-"""Whole searches; the runs in them take no time, but for those of the last tests."""
+"""Whole searches; the runs in them take no time."""
 
 import math
 import shutil

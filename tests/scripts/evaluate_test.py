@@ -1,21 +1,15 @@
 """The script as a user calls it: its tables, its files, killed and resumed, its exit codes."""
 
 import json
-import os
-import pathlib
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+import script_calls
 import tensorflow as tf
 
 import spatial_keras as sk
-
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "evaluate.py"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
 
 
 @pytest.fixture(name="model", scope="module")
@@ -31,13 +25,11 @@ def make_model(tmp_path_factory):
 
 def command(model, *arguments):
     options = (f"--model={model}", "--dataset=digits", "--image_size=8", "--input_range=0,1")
-    return [sys.executable, str(SCRIPT), *options, *arguments]
+    return script_calls.command("evaluate.py", *options, *arguments)
 
 
 def run(model, *arguments):
-    return subprocess.run(
-        command(model, *arguments), capture_output=True, text=True, env=ENVIRONMENT
-    )
+    return script_calls.finish(command(model, *arguments))
 
 
 def test_tables_and_files(model, tmp_path):
@@ -59,7 +51,7 @@ def test_tables_and_files(model, tmp_path):
 def test_an_evaluation_killed_within_the_map_resumes(model, tmp_path):
     output = f"--output={tmp_path / 'a.json'}"
     options = ("--limit=30", "--measures=grid", "--map", "--batch_size=8", output)
-    process = subprocess.Popen(command(model, *options), env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    process = script_calls.start(command(model, *options))
     rows = tmp_path / ".partial-a" / ".partial-map" / "rows.txt"
     while not rows.exists():
         assert process.poll() is None, "ended before it could be killed"

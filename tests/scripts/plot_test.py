@@ -1,21 +1,10 @@
 """The script as a user calls it: its files, its exit codes."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "plot.py"
-
-
-def run(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+import script_calls
 
 
 def test_all_writes_what_can_be_drawn(tmp_path):
-    found = run("--all", f"--output_dir={tmp_path / 'figures'}")
+    found = script_calls.run("plot.py", "--all", f"--output_dir={tmp_path / 'figures'}")
     assert found.returncode == 0, found.stderr
     assert "left out: cost: needs --runs=FOLDER" in found.stderr
     files = sorted((tmp_path / "figures").iterdir())
@@ -25,9 +14,9 @@ def test_all_writes_what_can_be_drawn(tmp_path):
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
-    found = run("--figures=no_trade_off,lambda", f"--output_dir={tmp_path / 'figures'}")
-    assert found.returncode == 2
-    last = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
-    assert last == ["error: lambda: needs --runs=FOLDER with runs of train.py in it."]
-    assert "Traceback" not in found.stderr
+    found = script_calls.run(
+        "plot.py", "--figures=no_trade_off,lambda", f"--output_dir={tmp_path / 'figures'}"
+    )
+    line = script_calls.mistake(found)
+    assert line == "error: lambda: needs --runs=FOLDER with runs of train.py in it."
     assert not (tmp_path / "figures").exists()

@@ -1,18 +1,8 @@
 """The script as a user calls it: its file, its exit codes."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "report.py"
-
-
-def run(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+import script_calls
 
 
 def test_the_page_is_written_beside_the_runs(tmp_path):
@@ -27,7 +17,7 @@ def test_the_page_is_written_beside_the_runs(tmp_path):
     folder.mkdir(parents=True)
     (folder / "run.flags").write_text("")
     (folder / "results.json").write_text(json.dumps(results))
-    found = run(f"--runs={tmp_path / 'runs'}")
+    found = script_calls.run("report.py", f"--runs={tmp_path / 'runs'}")
     assert found.returncode == 0, found.stderr
     assert found.stdout == f"Written: {tmp_path / 'runs' / 'report.html'}\n"
     assert "left out: lambda: needs runs of one defense" in found.stderr
@@ -35,9 +25,7 @@ def test_the_page_is_written_beside_the_runs(tmp_path):
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
-    found = run(f"--runs={tmp_path}")
-    assert found.returncode == 2
-    last = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
-    assert last == [f"error: --runs: there is no finished run in '{tmp_path}'."]
-    assert "Traceback" not in found.stderr
+    found = script_calls.run("report.py", f"--runs={tmp_path}")
+    line = script_calls.mistake(found)
+    assert line == f"error: --runs: there is no finished run in '{tmp_path}'."
     assert not list(tmp_path.iterdir())

@@ -2,35 +2,30 @@
 
 import csv
 import json
-import os
-import pathlib
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+import script_calls
 import small
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "table.py"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
 RUN = tuple(flag for flag in small.RUN if not flag.startswith("--defense"))
 
 
 def command(*arguments):
-    return [sys.executable, str(SCRIPT), *RUN, "--test_images=30", *arguments]
+    return script_calls.command("table.py", *RUN, "--test_images=30", *arguments)
 
 
 def run(*arguments):
-    return subprocess.run(command(*arguments), capture_output=True, text=True, env=ENVIRONMENT)
+    return script_calls.finish(command(*arguments))
 
 
 @pytest.mark.slow
 def test_a_table_killed_within_its_second_run_resumes_there(tmp_path):
     options = ("--defenses=std,wo2_at", "--seeds=1", "--steps=40", "--checkpoint_every=7")
     options = (*options, f"--output_dir={tmp_path}")
-    process = subprocess.Popen(command(*options), env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    process = script_calls.start(command(*options))
     first, second = (tmp_path / f"resnet8_{name}_seed0" for name in ("std", "wo2_at"))
     while not list(second.glob("checkpoints/ckpt-[1-3]*.index")):
         assert process.poll() is None, "ended before it could be killed"

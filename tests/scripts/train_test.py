@@ -1,28 +1,22 @@
 """The script as a user calls it: killed and resumed, and its exit codes."""
 
 import json
-import os
-import pathlib
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+import script_calls
 import small
 import tensorflow as tf
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "train.py"
-
 
 def command(*arguments):
-    return [sys.executable, str(SCRIPT), *small.RUN, *arguments]
+    return script_calls.command("train.py", *small.RUN, *arguments)
 
 
 def run(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    return subprocess.run(command(*arguments), capture_output=True, text=True, env=environment)
+    return script_calls.finish(command(*arguments))
 
 
 @pytest.mark.slow
@@ -32,11 +26,8 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_bits(tmp_path):
     assert whole.returncode == 0, whole.stderr
     assert "natural" in whole.stdout and "grid" in whole.stdout
 
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
     folder = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(*steps, f"--output_dir={folder}"), env=environment, stderr=subprocess.DEVNULL
-    )
+    process = script_calls.start(command(*steps, f"--output_dir={folder}"))
     while not list(folder.glob("checkpoints/ckpt-[1-3]*.index")):
         assert process.poll() is None, "ended before it could be killed"
         time.sleep(0.02)

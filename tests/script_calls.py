@@ -1,0 +1,38 @@
+"""Calls the scripts as a user does, in a process of their own."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def command(script, *arguments):
+    """Returns the command line of a script, such as "train.py"."""
+    return [sys.executable, str(ROOT / "scripts" / script), *arguments]
+
+
+def start(command_line):
+    """Returns the process of a command line, which goes on meanwhile."""
+    return subprocess.Popen(command_line, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+
+
+def finish(command_line, **environment):
+    """Runs a command line to its end; returns its exit code and what it wrote."""
+    environment = {**ENVIRONMENT, **environment}
+    return subprocess.run(command_line, capture_output=True, text=True, env=environment)
+
+
+def run(script, *arguments, **environment):
+    """Runs a script to its end, likewise."""
+    return finish(command(script, *arguments), **environment)
+
+
+def mistake(found):
+    """Returns the one line with which a script ended, as it must after a user's mistake."""
+    assert found.returncode == 2
+    assert "Traceback" not in found.stderr
+    (line,) = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
+    return line

@@ -94,6 +94,31 @@ class Dataset:
             test_labels=self.train_labels[held_out],
         )
 
+    def subset(self, count: int, seed: int = 0) -> Dataset:
+        """Returns the set with some of the training images only, of each class equally many.
+
+        They are drawn at random; those of a smaller count are among those of a larger one. Where
+        the count cannot be shared out evenly, or a class has too few images, others have more.
+
+        Args:
+          count: how many, at most as many as there are training images.
+          seed: of the draw.
+
+        Raises:
+          ValueError: the count is outside its range.
+        """
+        number = len(self.train_labels)
+        validation.check_integer(f"training images of data set '{self.name}'", count, 1, number)
+        order = np.random.default_rng(seed).permutation(number)
+        labels = self.train_labels[order]
+        place_in_class = np.empty(number, int)
+        for label in range(self.num_classes):
+            place_in_class[labels == label] = np.arange(np.sum(labels == label))
+        rows = np.sort(order[np.argsort(place_in_class, kind="stable")[:count]])
+        return dataclasses.replace(
+            self, train_images=self.train_images[rows], train_labels=self.train_labels[rows]
+        )
+
     def training_batches(
         self, batch_size: int, seed: int, first_step: int = 0, flip: bool | None = None
     ) -> tf.data.Dataset:

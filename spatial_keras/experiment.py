@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import platform
+import time
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,17 @@ FLAGS = {
          "digits, or an image set of TensorFlow Datasets."),
         (flags.DEFINE_string, "data_dir", None,
          "Folder of the TensorFlow Datasets; default: theirs."),
+        (flags.DEFINE_integer, "train_images", None,
+         "Train on this many of the training images, of each class equally many, drawn by --seed; "
+         "default: all."),
+        (flags.DEFINE_boolean, "mirror", None,
+         "Mirror a random half of the training images; default: where that keeps the class."),
         (flags.DEFINE_integer, "test_images", None,
          "Evaluate on the first test images only, this many; default: all."),
         (flags.DEFINE_integer, "validation_images", None,
          "Hold this many training images out, and evaluate on them instead of the test images."),
+        (flags.DEFINE_integer, "training_accuracy_images", None,
+         "Measure natural and grid accuracy on this many training images too; default: on none."),
         (flags.DEFINE_integer, "image_size", None, "Resize all images to this height and width."),
     ),
     "Network": (
@@ -64,6 +72,9 @@ FLAGS = {
          "Where pgd starts: at a random point or at the untouched image; default: random."),
         (flags.DEFINE_string, "grid_counts", None,
          "Points in tx, ty and rotation that grid searches in training; default: 5,5,31."),
+        (flags.DEFINE_float, "search_from", 0.0,
+         "Share of the steps, from 0 to less than 1, that transform at random instead of "
+         "searching; the rest search."),
         (flags.DEFINE_float, "max_rotation", 30.0, "Largest rotation either way, in degrees."),
         (flags.DEFINE_float, "max_translation", 3.0, "Largest shift in each direction, in pixels."),
     ),
@@ -71,9 +82,11 @@ FLAGS = {
         (flags.DEFINE_integer, "steps", 80_000, "Training steps."),
         (flags.DEFINE_integer, "batch_size", 64, "Unique images per step."),
         (flags.DEFINE_string, "optimizer", "momentum",
-         "momentum, adam, or Addons' sgdw, lamb, ..."),
-        (flags.DEFINE_float, "learning_rate", 0.1,
-         "A tenth of it after 1/2 of the steps, a hundredth after 3/4."),
+         "momentum, nesterov, adam, or Addons' sgdw, lamb, ..."),
+        (flags.DEFINE_float, "learning_rate", 0.1, "The largest of the schedule."),
+        (flags.DEFINE_enum, "schedule", "paper", list(optimizers.SCHEDULES),
+         "Of the learning rate. paper: a tenth after 1/2 of the steps, a hundredth after 3/4; "
+         "cosine: rises in the first 1/5 of the steps, then falls to 0 along a cosine."),
         (flags.DEFINE_float, "weight_decay", 2e-4, "Weight of the sum of ||kernel||^2 / 2."),
         (flags.DEFINE_integer, "seed", 0, "Of the weights, the data's order and all draws."),
     ),
@@ -110,6 +123,8 @@ class Experiment:
       seed: of everything.
       log_every: steps between logs.
       test_images: how many test images to evaluate on; None for all.
+      mirror: whether to mirror training images; None: where that keeps the class.
+      training_accuracy_images: how many training images to evaluate on too, if any.
       profile_steps: the first and the last step to profile, if any.
       values: the run's flags, name -> text.
     """
@@ -124,6 +139,8 @@ class Experiment:
     seed: int
     log_every: int
     test_images: int | None
+    mirror: bool | None
+    training_accuracy_images: int | None
     profile_steps: list[int] | None
     values: dict[str, str]
 
@@ -136,6 +153,8 @@ class Experiment:
             kind = "validation" if "validation_images" in self.values else "test"
             callbacks.log_accuracies(self._logs, self.steps, accuracies, kind)
             results = self._results(timing, accuracies)
+            if self.training_accuracy_images:
+                results["training_accuracies"] = self.evaluate_training()
             self.folder.write("classifier.keras", self.model.classifier.save)
             self._draw_examples()
             self.folder.write_results(results)
@@ -158,15 +177,17 @@ class Experiment:
         watching = [progress.ProgressBar(self.steps, first_step), self.checkpoints, logs]
         if self.profile_steps:
             watching.append(callbacks.Profile(self._logs, *self.profile_steps))
+        start = time.perf_counter()
         if first_step < self.steps:
             self.model.fit(
-                self.dataset.training_batches(self.batch_size, self.seed, first_step),
+                self.dataset.training_batches(self.batch_size, self.seed, first_step, self.mirror),
                 steps_per_epoch=self.steps - first_step,
                 callbacks=watching,
                 shuffle=False,  # the data set is in its order already; Keras 3 would warn
                 verbose=0,
             )
         return {
+            "train_seconds": time.perf_counter() - start,
             "seconds_per_step": logs.seconds_per_step,
             "seconds_per_search": logs.seconds_per_search,
             "seconds_per_gradient": logs.seconds_per_gradient,
@@ -182,11 +203,28 @@ class Experiment:
         Raises:
           DivergedError: the weights are finite, but the logits are not.
         """
+        first = slice(self.test_images)
+        evaluator = self._evaluator(
+            self.dataset.test_images[first], self.dataset.test_labels[first]
+        )
+        natural, random = evaluator.natural(), evaluator.random(seed=self.seed)
+        return _accuracies(natural, random, _grid(evaluator, natural))
+
+    def evaluate_training(self) -> dict[str, float]:
+        """Returns natural and grid accuracy on the first training images, in [0, 1]."""
+        first = slice(self.training_accuracy_images)
+        evaluator = self._evaluator(
+            self.dataset.train_images[first], self.dataset.train_labels[first]
+        )
+        natural = evaluator.natural()
+        return _accuracies(natural, _grid(evaluator, natural))
+
+    def _evaluator(self, images: np.ndarray, labels: np.ndarray) -> evaluation.Evaluator:
         try:
-            evaluator = evaluation.Evaluator(
+            return evaluation.Evaluator(
                 self.model,
-                self.dataset.test_images[: self.test_images],
-                self.dataset.test_labels[: self.test_images],
+                images,
+                labels,
                 transformations=self.transformations,
                 xla=self.model.xla,
             )
@@ -195,10 +233,6 @@ class Experiment:
             raise checkpoints.DivergedError(
                 f"after step {self.checkpoints.step} {error}"
             ) from error
-        natural, random = evaluator.natural(), evaluator.random(seed=self.seed)
-        with progress.PassBar("grid") as bar:
-            grid = evaluator.grid(natural=natural, on_progress=bar.update)
-        return {outcome.name: outcome.accuracy for outcome in (natural, random, grid)}
 
     def _results(
         self, timing: dict[str, float | None], accuracies: dict[str, float]
@@ -224,6 +258,15 @@ class Experiment:
         )
         content = figures.to_png(figure)
         self.folder.write("examples.png", lambda path: path.write_bytes(content))
+
+
+def _grid(evaluator: evaluation.Evaluator, natural: evaluation.Outcome) -> evaluation.Outcome:
+    with progress.PassBar("grid") as bar:
+        return evaluator.grid(natural=natural, on_progress=bar.update)
+
+
+def _accuracies(*outcomes: evaluation.Outcome) -> dict[str, float]:
+    return {outcome.name: outcome.accuracy for outcome in outcomes}
 
 
 def prepare(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
@@ -259,6 +302,7 @@ def from_values(
     return Experiment(
         dataset, model, _transformations(value), folder, saver, value["steps"],
         value["batch_size"], value["seed"], value["log_every"], value["test_images"],
+        value["mirror"], value["training_accuracy_images"],
         _profile_steps(value["profile_steps"]), texts,
     )  # fmt: skip
 
@@ -276,6 +320,7 @@ def check(value: dict[str, Any]) -> None:
         if value["validation_images"] is not None:
             raise ValueError("--test_images has no effect with --validation_images.")
     validation.check_integer("--seed", value["seed"], 0, 2**31 - 1)
+    validation.check_range("--search_from", value["search_from"], 0, 1)
     if value["profile_steps"] is not None:
         callbacks.Profile(pathlib.Path(), *_profile_steps(value["profile_steps"]))  # refuses
     defense = defenses.get(value["defense"])
@@ -305,6 +350,8 @@ def load_images(value: dict[str, Any]) -> data.Dataset:
     dataset = data.get(value["dataset"], value["data_dir"], value["image_size"])
     if value["validation_images"] is not None:
         dataset = dataset.hold_out(value["validation_images"])
+    if value["train_images"] is not None:
+        dataset = dataset.subset(value["train_images"], value["seed"])
     dataset.training_batches(value["batch_size"], value["seed"])  # refuses too large a batch
     _transformations(value).check_fits(*dataset.input_shape[:2])
     return dataset
@@ -326,8 +373,9 @@ def build_model(value: dict[str, Any], classifier: tf.keras.Model) -> RobustMode
     """Returns the compiled RobustModel that trains the classifier."""
     xla = use_xla(value["xla"])
     optimizer = optimizers.get(
-        value["optimizer"], value["learning_rate"], value["steps"], value["weight_decay"]
-    )
+        value["optimizer"], value["learning_rate"], value["steps"], value["weight_decay"],
+        value["schedule"],
+    )  # fmt: skip
     weight = {} if value["lambda"] is None else {"regularizer_weight": value["lambda"]}
     model = defenses.get(value["defense"]).build(
         classifier,
@@ -337,6 +385,7 @@ def build_model(value: dict[str, Any], classifier: tf.keras.Model) -> RobustMode
         random_start=value["pgd_start"] != "zero",
         grid_counts=_three("grid_counts", value["grid_counts"], int),
         weight_decay=0.0 if value["optimizer"] in optimizers.DECOUPLED else value["weight_decay"],
+        search_from=int(value["search_from"] * value["steps"]),
         seed=value["seed"],
         xla=xla,
         **weight,

@@ -48,6 +48,9 @@ class RobustModel(tf.keras.Model):
         with this objective.
       regularizer: "kl", "l2" or a Loss called with (natural logits, worst-case logits).
       regularizer_weight: lambda, at least 0.
+      search_from: the first training step that searches; in those before it the worst-case images
+        are transformed at random, which costs no pass of the network. The regularizer compares
+        with these all the same.
       shift: in training, natural images are shifted by up to this many whole pixels each way.
       weight_decay: the weight of the kernels' squares, at least 0.
       seed: of all draws, together with the step and the replica.
@@ -68,6 +71,7 @@ class RobustModel(tf.keras.Model):
         cross_entropy_objective: str | losses.Objective | None = None,
         regularizer: str | tf.keras.losses.Loss | None = None,
         regularizer_weight: float = 1.0,
+        search_from: int = 0,
         shift: int = 0,
         weight_decay: float = 0.0,
         seed: int = 0,
@@ -85,6 +89,7 @@ class RobustModel(tf.keras.Model):
         )
         self.regularizer = losses.get_regularizer(regularizer)
         self.regularizer_weight = validation.check_range("lambda", regularizer_weight, 0)
+        self.search_from = validation.check_integer("search_from", search_from, 0)
         self.shift = validation.check_integer("shift", shift, 0)
         self.weight_decay = validation.check_range("weight_decay", weight_decay, 0)
         self.seed = validation.check_integer("seed", seed, 0, 2**31 - 1)
@@ -134,7 +139,8 @@ class RobustModel(tf.keras.Model):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Searches, assembles the batch, and takes one gradient step."""
         images, labels, weights = _unpack(data)
-        batch = self._compiled(self._batch)(images, labels, self._step_seed(), training=True)
+        step = tf.cast(self.optimizer.iterations, tf.int32)
+        batch = self._compiled(self._batch)(images, labels, self._step_seed(step), step)
         terms, logits, gradients = self._compiled(self._gradients)(batch, labels, weights)
         compat.apply_gradients(self.optimizer, gradients, self.classifier.trainable_variables)
         return self._report(images, labels, weights, terms, logits)
@@ -143,7 +149,7 @@ class RobustModel(tf.keras.Model):
         """Evaluates on natural and worst-case images; every batch gets the same draws."""
         images, labels, weights = _unpack(data)
         seed = tf.stack([self.seed, -1])
-        batch = self._compiled(self._batch)(images, labels, seed, training=False)
+        batch = self._compiled(self._batch)(images, labels, seed)
         logits = self._logits(batch, training=False)
         return self._report(images, labels, weights, self._terms(labels, logits, weights), logits)
 
@@ -197,35 +203,49 @@ class RobustModel(tf.keras.Model):
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return tf.function(function, jit_compile=True) if self.xla else function
 
-    def _step_seed(self) -> tf.Tensor:
-        step = tf.cast(self.optimizer.iterations, tf.int32)
+    def _step_seed(self, step: tf.Tensor) -> tf.Tensor:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         return _fold(tf.stack([self.seed, step]), replica)
 
     def _batch(
-        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, training: bool
+        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, step: tf.Tensor | None = None
     ) -> dict[str, tf.Tensor]:
-        """Returns the images that the step needs, by name; each [batch, height, width, channels].
+        """Returns the images that a step needs, by name; each [batch, height, width, channels].
+
+        Of the training step with this number, or of an evaluation (None), which always searches.
 
         "natural": as they came (shifted in training, if `shift`); "worst": found with
         `objective`; "worst_for_cross_entropy": found with `cross_entropy_objective`.
         """
         batch = {}
-        if self._trains_on_natural or not training:
-            shift = self.shift if training else 0
+        if self._trains_on_natural or step is None:
+            shift = 0 if step is None else self.shift
             batch["natural"] = _shifted(images, shift, _fold(seed, _SHIFT))
         if self.search is not None:
-            batch["worst"] = self._worst(images, labels, self.objective, _fold(seed, _SEARCH))
+            batch["worst"] = self._worst(images, labels, self.objective, _fold(seed, _SEARCH), step)
         if self.cross_entropy_objective:
+            seed = _fold(seed, _CROSS_ENTROPY_SEARCH)
             batch["worst_for_cross_entropy"] = self._worst(
-                images, labels, self.cross_entropy_objective, _fold(seed, _CROSS_ENTROPY_SEARCH)
+                images, labels, self.cross_entropy_objective, seed, step
             )
         return batch
 
     def _worst(
-        self, images: tf.Tensor, labels: tf.Tensor, objective: losses.Objective, seed: tf.Tensor
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        objective: losses.Objective,
+        seed: tf.Tensor,
+        step: tf.Tensor | None,
     ) -> tf.Tensor:
-        parameters = self.search(self.classifier, images, labels, objective, seed)
+        def find() -> tf.Tensor:
+            return self.search(self.classifier, images, labels, objective, seed)
+
+        def draw() -> tf.Tensor:
+            return self.search.transformations.sample(seed, [tf.shape(images)[0]])
+
+        always = step is None or not self.search_from
+        parameters = find() if always else tf.cond(step < self.search_from, draw, find)
         return self.search.warp(images, tf.stop_gradient(parameters))
 
     def _logits(self, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
@@ -311,6 +331,7 @@ class RobustModel(tf.keras.Model):
             **{name: serialize(getattr(self, name)) for name in _OBJECTS},
             "cross_entropy": self.cross_entropy,
             "regularizer_weight": self.regularizer_weight,
+            "search_from": self.search_from,
             "shift": self.shift,
             "weight_decay": self.weight_decay,
             "seed": self.seed,

@@ -150,6 +150,27 @@ def test_held_out_images_are_training_images_left_out(digits, count):
         assert (left.test_images != digits.train_images[:count]).any()
 
 
+@pytest.mark.parametrize("count", [1, 10, 25, 500, 1437])
+def test_a_subset_has_of_each_class_equally_many(digits, count):
+    part = digits.subset(count, seed=3)
+    assert len(part.train_images) == len(part.train_labels) == count
+    available = np.bincount(digits.train_labels)
+    found = np.bincount(part.train_labels, minlength=10)
+    full = found == available
+    assert full.all() or np.ptp(found[~full]) <= 1
+    everything = {image.tobytes() for image in digits.train_images}
+    assert all(image.tobytes() in everything for image in part.train_images)
+    np.testing.assert_array_equal(part.test_images, digits.test_images)
+
+
+def test_subsets_are_nested_and_depend_on_the_seed(digits):
+    small, large, other = (
+        {image.tobytes() for image in digits.subset(count, seed).train_images}
+        for count, seed in ((50, 0), (200, 0), (50, 1))
+    )
+    assert small < large and small != other
+
+
 def test_order_depends_on_the_seed_alone(numbered):
     first, again, other = (take(numbered.training_batches(6, seed), 8) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first[0], again[0])

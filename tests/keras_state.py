@@ -11,8 +11,13 @@ def steps_taken(optimizer: tf.keras.optimizers.Optimizer) -> int:
     return int(tf.keras.backend.get_value(optimizer.iterations))
 
 
-def optimizer_values(optimizer: tf.keras.optimizers.Optimizer) -> list[np.ndarray]:
-    """The values of the variables: a list in Keras 3, a method in some of Keras 2.15."""
+def optimizer_variables(optimizer: tf.keras.optimizers.Optimizer) -> list[tf.Variable]:
+    """The variables: a list in Keras 3, a method in some of Keras 2.15."""
     variables = optimizer.variables
-    variables = variables() if callable(variables) else variables
+    return variables() if callable(variables) else variables
+
+
+def optimizer_values(optimizer: tf.keras.optimizers.Optimizer) -> list[np.ndarray]:
+    """The values of the variables."""
+    variables = optimizer_variables(optimizer)
     return [np.asarray(tf.keras.backend.get_value(variable)) for variable in variables]

@@ -70,3 +70,28 @@ def test_without_addons_the_error_says_so():
 def test_errors(name, rate, message):
     with pytest.raises(ValueError, match=message):
         optimizers.get(name, rate, 10)
+
+
+@pytest.mark.parametrize("step", [0, 100, 200, 201, 600, 1000])
+def test_the_cosine_schedule(step):
+    rate = 0.1 * step / 200 if step < 200 else 0.05 * (1 + np.cos(np.pi * (step - 200) / 800))
+    found = float(optimizers.cosine_schedule(0.1, 1000)(step))
+    np.testing.assert_allclose(found, rate, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5])
+def test_few_steps_have_a_cosine_schedule(steps):
+    schedule = optimizers.cosine_schedule(0.1, steps)
+    assert all(0 <= float(schedule(step)) <= 0.1 + 1e-6 for step in range(steps + 1))
+
+
+def test_nesterov_looks_ahead():
+    variable = tf.Variable([1.0, -2.0])
+    optimizer = optimizers.get("nesterov", 0.1, 1000)
+    expected, velocity = np.array([1.0, -2.0]), np.zeros(2)
+    for _ in range(3):
+        step = -0.1 * 2 * expected
+        compat.apply_gradients(optimizer, [2 * variable], [variable])
+        velocity = 0.9 * velocity + step
+        expected = expected + 0.9 * velocity + step
+    np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)

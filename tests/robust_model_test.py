@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from spatial_keras import GradientSearch, RobustModel, SpatialWarp, TransformationSet, WorstOfK
 from tests import search_oracles as oracles
-from tests.keras_state import steps_taken
+from tests.keras_state import optimizer_variables, steps_taken
 from tests.robust_models import (
     BATCH,
     BOX,
@@ -29,6 +29,36 @@ from tests.robust_models import (
 )
 
 # The search inside the step.
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("name", ["wo5_kl", "wo5_kl_mix", "wo5_at"])
+def test_before_search_from_a_step_is_that_of_one_random_draw(name, xla):
+    """Steps 0 and 1 are those of k = 1, step 2 is that of k = 5."""
+    searched, drawn = [
+        compiled(
+            build(name.replace("5", k), warp=SpatialWarp("gather"), xla=xla, search_from=2 * grows),
+            run_eagerly=False,
+        )
+        for k, grows in (("5", True), ("1", False))
+    ]
+    for steps in (1, 1):
+        fit(searched, steps), fit(drawn, steps)
+        for one, other in zip(searched.classifier.get_weights(), drawn.classifier.get_weights()):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    full = compiled(build(name, warp=SpatialWarp("gather"), xla=xla), run_eagerly=False)
+    full.classifier.set_weights(searched.classifier.get_weights())
+    full.optimizer.build(full.classifier.trainable_variables)
+    for one, other in zip(*map(optimizer_variables, (full.optimizer, searched.optimizer))):
+        one.assign(other)
+    fit(searched), fit(full)
+    for one, other in zip(searched.classifier.get_weights(), full.classifier.get_weights()):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_evaluation_searches_from_the_first_step_on():
+    late, always = (evaluate(compiled(build("wo5_kl", search_from=n))) for n in (100, 0))
+    assert late == always
 
 
 def test_the_step_trains_on_what_the_search_finds():

@@ -22,20 +22,11 @@ from absl import app, flags  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from spatial_keras import (  # noqa: E402
-    SpatialWarp,
-    TransformationSet,
-    audit,
-    callbacks,
-    command_line,
-    data,
-    defenses,
-    experiment,
-    losses,
-    models,
-    validation,
-)
+from spatial_keras import SpatialWarp, TransformationSet, callbacks, data, models
 from spatial_keras.evaluation import Evaluator  # noqa: E402
+from spatial_keras.experiments import command_line, evaluate, train
+from spatial_keras.support import validation
+from spatial_keras.training import defenses, losses
 
 _BATCH, _K = 64, 10
 _RNG = np.random.default_rng(0)
@@ -247,23 +238,23 @@ def measure_models(rounds: int) -> list[tuple[str, str, str]]:
 def train_digits(defense: str) -> str:
     """Returns the folder of the run of flags/digits/, trained if it is not."""
     values = flags.FlagValues()
-    command_line.define(experiment.FLAGS, values)
+    command_line.define(train.FLAGS, values)
     values(["train", f"--flagfile=flags/digits/{defense}.flags"])
-    run = experiment.prepare(values)
+    run = train.prepare(values)
     run.run()
     return str(run.folder.path)
 
 
-def audited(folder: str) -> audit.Audit:
+def audited(folder: str) -> evaluate.Audit:
     """Returns the evaluation of a run on its first test images."""
     values = flags.FlagValues()
-    command_line.define(audit.FLAGS, values)
+    command_line.define(evaluate.FLAGS, values)
     data_dir = [f"--data_dir={_DATA_DIR.value}"] if _DATA_DIR.value else []
     values(["evaluate", f"--run={folder}", f"--limit={_IMAGES_EVALUATED.value}", *data_dir])
-    return audit.prepare(values)
+    return evaluate.prepare(values)
 
 
-def raw(case: audit.Audit) -> tuple[tf.keras.Model, np.ndarray, np.ndarray]:
+def raw(case: evaluate.Audit) -> tuple[tf.keras.Model, np.ndarray, np.ndarray]:
     """Returns the classifier, the images and the labels of an evaluation."""
     model = tf.keras.models.load_model(f"{case.values['run']}/classifier.keras", compile=False)
     dataset = data.get(case.values["dataset"], _DATA_DIR.value, case.values["image_size"])
@@ -271,7 +262,7 @@ def raw(case: audit.Audit) -> tuple[tf.keras.Model, np.ndarray, np.ndarray]:
     return model, images, dataset.test_labels[: case.evaluator.number]
 
 
-def compare_grids(case: audit.Audit, faster: str, fewer: str) -> list[tuple[str, str, str]]:
+def compare_grids(case: evaluate.Audit, faster: str, fewer: str) -> list[tuple[str, str, str]]:
     """Times the 5 x 5 x 31 grid: pruned, exhaustive and foolbox's, once each."""
     import foolbox
 
@@ -305,7 +296,7 @@ def compare_grids(case: audit.Audit, faster: str, fewer: str) -> list[tuple[str,
     ]  # fmt: skip
 
 
-def compare_with_predict(case: audit.Audit, rounds: int) -> list[tuple[str, str, str]]:
+def compare_with_predict(case: evaluate.Audit, rounds: int) -> list[tuple[str, str, str]]:
     """Times passes over warped pairs against `predict` on images warped before."""
     draws = -(-8_000 // case.evaluator.number)
     model, images, _ = raw(case)

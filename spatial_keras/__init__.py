@@ -4,13 +4,14 @@ An implementation of Yang, Wang, Heinze-Deml, "Invariance-inducing regularizatio
 transformations suffices to boost accuracy and spatial robustness", NeurIPS 2019.
 """
 
-from spatial_keras import callbacks, data, defenses, evaluation, models
-from spatial_keras.gradient_search import GradientSearch
-from spatial_keras.losses import KLInvariance, LogitInvariance, Objective
-from spatial_keras.robust_model import RobustModel
-from spatial_keras.search import GridSearch, Search, WorstOfK
-from spatial_keras.transformations import TransformationSet
-from spatial_keras.warp import SpatialWarp
+from spatial_keras import callbacks, data, evaluation, models
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.training import defenses
+from spatial_keras.training.gradient_search import GradientSearch
+from spatial_keras.training.losses import KLInvariance, LogitInvariance, Objective
+from spatial_keras.training.robust_model import RobustModel
+from spatial_keras.training.search import GridSearch, Search, WorstOfK
 
 __all__ = [
     "GradientSearch",

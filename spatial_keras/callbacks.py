@@ -6,14 +6,17 @@ import os
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams_plugin
 
-from spatial_keras import compat, evaluation, figures, validation
-from spatial_keras.robust_model import RobustModel
+from spatial_keras import evaluation
+from spatial_keras.support import compat, validation
+from spatial_keras.training.robust_model import RobustModel
+
+if TYPE_CHECKING:
+    from spatial_keras import figures
 
 _EXAMPLES = 8
 
@@ -82,6 +85,8 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Describes the run and starts the clock."""
+        from tensorboard.plugins.hparams import api as hparams_plugin  # loaded by those who log
+
         with self._writer.as_default(step=self._step):
             hparams_plugin.hparams({k: _number(v) for k, v in self._settings.items()})
             flags = "".join(f"    --{name}={text}\n" for name, text in self._settings.items())
@@ -149,6 +154,8 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         ]
 
     def _draw_examples(self) -> tf.Tensor:
+        from spatial_keras import figures
+
         figure = draw_examples(
             self._robust_model,
             self._images[:_EXAMPLES],
@@ -302,6 +309,8 @@ def draw_examples(
       parameters: transformations [n, 3].
       class_names: the names of the classes.
     """
+    from spatial_keras import figures  # Matplotlib is loaded by those who draw
+
     natural = tf.cast(images, tf.float32)
     worst = model.search.warp(natural, parameters)
 

@@ -12,7 +12,7 @@ import dataclasses
 import numpy as np
 from scipy import optimize, sparse, special
 
-from spatial_keras import validation
+from spatial_keras.support import validation
 
 # error: the probability of giving the wrong label; cross_entropy: in nats.
 LOSSES = ("error", "cross_entropy")
@@ -21,7 +21,7 @@ _TOLERANCE = 1e-9
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Setting:
+class Problem:
     """A distribution and an adversary.
 
     Attributes:
@@ -88,58 +88,58 @@ def is_partition(reachable: np.ndarray) -> bool:
     return all(np.array_equal(reachable[i], reachable[j]) for i, j in np.argwhere(reachable))
 
 
-def natural_risk(setting: Setting, predictor: np.ndarray, loss: str = "error") -> float:
+def natural_risk(problem: Problem, predictor: np.ndarray, loss: str = "error") -> float:
     """Returns the expected loss at the points themselves."""
-    return _risk(setting, *_losses(predictor, loss))
+    return _risk(problem, *_losses(predictor, loss))
 
 
-def robust_risk(setting: Setting, predictor: np.ndarray, loss: str = "error") -> float:
+def robust_risk(problem: Problem, predictor: np.ndarray, loss: str = "error") -> float:
     """Returns the expected largest loss over what the adversary may turn each point into."""
-    worst = [np.where(setting.reachable, one, 0).max(axis=1) for one in _losses(predictor, loss)]
-    return _risk(setting, *worst)
+    worst = [np.where(problem.reachable, one, 0).max(axis=1) for one in _losses(predictor, loss)]
+    return _risk(problem, *worst)
 
 
-def natural_minimizer(setting: Setting, loss: str = "error") -> np.ndarray:
+def natural_minimizer(problem: Problem, loss: str = "error") -> np.ndarray:
     """Returns the predictor of least natural risk, for both losses found point by point."""
     validation.check_name("loss", loss, LOSSES)
-    chances = np.asarray(setting.label_probabilities, float)
+    chances = np.asarray(problem.label_probabilities, float)
     return (chances > 0.5).astype(float) if loss == "error" else chances
 
 
-def robust_minimizer(setting: Setting, loss: str = "error") -> np.ndarray:
+def robust_minimizer(problem: Problem, loss: str = "error") -> np.ndarray:
     """Returns a predictor of least robust risk; of all of them, one of least natural risk.
 
     Args:
-      setting: the distribution and the adversary. For the cross-entropy the label probabilities
+      problem: the distribution and the adversary. For the cross-entropy the label probabilities
         must be within (0, 1).
       loss: "error", a linear program, or "cross_entropy", a convex one.
     """
     validation.check_name("loss", loss, LOSSES)
     if loss == "cross_entropy":
-        return _robust_cross_entropy(setting)
-    program = _ErrorProgram(setting)
+        return _robust_cross_entropy(problem)
+    program = _ErrorProgram(problem)
     return program.best_natural(program.least_robust_risk())
 
 
-def trade_off(setting: Setting, number: int = 21) -> np.ndarray:
+def trade_off(problem: Problem, number: int = 21) -> np.ndarray:
     """Returns the least natural error at each robust error from the least one on.
 
     Args:
-      setting: the distribution and the adversary.
+      problem: the distribution and the adversary.
       number: how many robust errors, evenly spaced to that of the natural minimizer.
 
     Returns:
       (natural error, robust error) from the robust to the natural minimizer, [number, 2].
     """
     validation.check_integer("number", number, 2)
-    program = _ErrorProgram(setting)
-    last = robust_risk(setting, natural_minimizer(setting))
+    program = _ErrorProgram(problem)
+    last = robust_risk(problem, natural_minimizer(problem))
     limits = np.linspace(program.least_robust_risk(), last, number)
     predictors = [program.best_natural(limit) for limit in limits]
-    return np.array([(natural_risk(setting, f), robust_risk(setting, f)) for f in predictors])
+    return np.array([(natural_risk(problem, f), robust_risk(problem, f)) for f in predictors])
 
 
-def circles() -> tuple[np.ndarray, dict[str, Setting]]:
+def circles() -> tuple[np.ndarray, dict[str, Problem]]:
     """Returns the example of docs/theory.md: three circles of twelve points, upright ones likelier.
 
     Returns:
@@ -156,9 +156,9 @@ def circles() -> tuple[np.ndarray, dict[str, Setting]]:
     turned = np.arange(36).reshape(3, 12)
     turns = orbits(np.roll(turned, -1, axis=1).ravel())
     return points, {
-        "rotations": Setting(masses, by_circle, turns),
-        "ball": Setting(masses, by_circle, ball(points, 0.55)),
-        "label turns": Setting(masses, by_angle, turns),
+        "rotations": Problem(masses, by_circle, turns),
+        "ball": Problem(masses, by_circle, ball(points, 0.55)),
+        "label turns": Problem(masses, by_angle, turns),
     }
 
 
@@ -172,21 +172,21 @@ def _losses(predictor: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray]:
         return -np.log1p(-predictor), -np.log(predictor)
 
 
-def _risk(setting: Setting, loss_0: np.ndarray, loss_1: np.ndarray) -> float:
-    chances = np.asarray(setting.label_probabilities)
+def _risk(problem: Problem, loss_0: np.ndarray, loss_1: np.ndarray) -> float:
+    chances = np.asarray(problem.label_probabilities)
     # A label that never comes costs nothing, even where its loss is infinite.
-    return float(setting.masses @ (_product(1 - chances, loss_0) + _product(chances, loss_1)))
+    return float(problem.masses @ (_product(1 - chances, loss_0) + _product(chances, loss_1)))
 
 
 def _product(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.multiply(weights, values, out=np.zeros(len(weights)), where=weights > 0)
 
 
-def _distinct_sets(setting: Setting) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _distinct_sets(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the adversary's m sets, bool [m, n], and the masses of labels 0 and 1 there, [m]."""
-    sets, index = np.unique(setting.reachable, axis=0, return_inverse=True)
-    chances = np.asarray(setting.label_probabilities)
-    weights = setting.masses * (1 - chances), setting.masses * chances
+    sets, index = np.unique(problem.reachable, axis=0, return_inverse=True)
+    chances = np.asarray(problem.label_probabilities)
+    weights = problem.masses * (1 - chances), problem.masses * chances
     return (sets, *(np.bincount(index.ravel(), one, len(sets)) for one in weights))
 
 
@@ -197,8 +197,8 @@ class _ErrorProgram:
     value there, [m] each: the worst error is 1 minus the one for label 1, the other for label 0.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        sets, mass_0, mass_1 = _distinct_sets(setting)
+    def __init__(self, problem: Problem) -> None:
+        sets, mass_0, mass_1 = _distinct_sets(problem)
         number = sets.shape[1]
         of_set, of_point = np.nonzero(sets)
         pairs = np.arange(len(of_set))
@@ -209,8 +209,8 @@ class _ErrorProgram:
             [[-picks_point, picks_set, None], [picks_point, None, -picks_set]], format="csr"
         )
         nothing = np.zeros(len(sets))
-        chances = np.asarray(setting.label_probabilities)
-        self._natural = np.concatenate([setting.masses * (1 - 2 * chances), nothing, nothing])
+        chances = np.asarray(problem.label_probabilities)
+        self._natural = np.concatenate([problem.masses * (1 - 2 * chances), nothing, nothing])
         self._robust = np.concatenate([np.zeros(number), -mass_1, mass_0])
         self._label_1, self._number = mass_1.sum(), number
 
@@ -234,7 +234,7 @@ class _ErrorProgram:
         return found
 
 
-def _robust_cross_entropy(setting: Setting) -> np.ndarray:
+def _robust_cross_entropy(problem: Problem) -> np.ndarray:
     """Returns the robust minimizer for the cross-entropy.
 
     In logits the worst losses are softplus(highest) and softplus(-lowest) over each set. Such
@@ -242,10 +242,10 @@ def _robust_cross_entropy(setting: Setting) -> np.ndarray:
     shares a point. They are unique, as softplus is strictly convex, and leave to each point an
     interval, of which the predictor takes the value closest to P(y = 1 | x).
     """
-    chances = np.asarray(setting.label_probabilities, float)
+    chances = np.asarray(problem.label_probabilities, float)
     if not np.all((chances > 0) & (chances < 1)):
         raise ValueError("the cross-entropy needs label_probabilities in (0, 1).")
-    sets, mass_0, mass_1 = _distinct_sets(setting)
+    sets, mass_0, mass_1 = _distinct_sets(problem)
     lowest, highest = np.nonzero(sets.astype(int) @ sets.T)
     rows = np.zeros([len(lowest), 2 * len(sets)])
     rows[np.arange(len(lowest)), lowest] = -1

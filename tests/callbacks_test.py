@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-import small
 import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from spatial_keras import callbacks, evaluation
-from spatial_keras.search import Search
-from spatial_keras.transformations import TransformationSet
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.training.search import Search
+from tests import small
 
 SETTINGS = {"defense": "wo2_kl", "lambda": "0.5", "steps": "6"}
 

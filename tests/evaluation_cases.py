@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.transformations import TransformationSet
-from spatial_keras.warp import SpatialWarp
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.geometry.warp import SpatialWarp
 
 BOX = TransformationSet(1, 1, 8)
 

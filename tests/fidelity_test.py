@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras import Objective, TransformationSet, defenses
+from spatial_keras import Objective, TransformationSet
+from spatial_keras.training import defenses
 from tests import oracles as warp_oracles
 from tests import search_oracles as oracles
 from tests.keras_state import steps_taken

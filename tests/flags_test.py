@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras import defenses, models
+from spatial_keras import models
+from spatial_keras.training import defenses
 from tests import small
 
 FLAGS = pathlib.Path(__file__).parents[1] / "flags"
@@ -46,13 +47,13 @@ def test_the_papers_experiments(folder, names):
 @pytest.mark.parametrize("folder", ["cifar10", "cifar100", "svhn_cropped"])
 def test_the_papers_setting(folder, monkeypatch):
     monkeypatch.chdir(FLAGS.parent)
-    values = small.parsed(f"--flagfile=flags/{folder}/std.flags")
+    config = small.parsed(f"--flagfile=flags/{folder}/std.flags")
     expected = {
         "dataset": folder, "model": "resnet32", "width": 1, "steps": 80_000, "batch_size": 64,
         "learning_rate": 0.1, "weight_decay": 2e-4, "max_rotation": 30, "max_translation": 3,
-        "lambda": None,
+        "lambda_": None, "schedule": "paper", "optimizer": "momentum", "search_from": 0,
     }  # fmt: skip
-    assert {name: values[name].value for name in expected} == expected
+    assert {name: getattr(config, name) for name in expected} == expected
 
 
 def marked(file: pathlib.Path):
@@ -65,13 +66,12 @@ def marked(file: pathlib.Path):
 @pytest.mark.parametrize("file", [marked(f) for f in FILES if f.stem != "base"])
 def test_each_flagfile_trains(file, monkeypatch):
     monkeypatch.chdir(FLAGS.parent)
-    values = small.parsed(f"--flagfile={file}", "--model=resnet8", "--width=0.125")
-    value = {name: values[name].value for name in ("dataset", "model", "width", "defense")}
-    classes = CLASSES[value["dataset"]]
+    config = small.parsed(f"--flagfile={file}", "--model=resnet8", "--width=0.125")
+    classes = CLASSES[config.dataset]
     classifier = models.get(
-        value["model"], num_classes=classes, input_shape=(8, 8, 1), width=value["width"]
+        config.model, num_classes=classes, input_shape=(8, 8, 1), width=config.width
     )
-    model = defenses.get(value["defense"]).build(classifier, weight_decay=2e-4)
+    model = defenses.get(config.defense).build(classifier, weight_decay=2e-4)
     model.compile(tf.keras.optimizers.SGD(0.01), run_eagerly=True, jit_compile=False)
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
     before = classifier.get_weights()

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from spatial_keras import defenses
+from spatial_keras.training import defenses
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras import SpatialWarp, TransformationSet, WorstOfK, defenses
-from spatial_keras.search import Search
+from spatial_keras import SpatialWarp, TransformationSet, WorstOfK
+from spatial_keras.training import defenses
+from spatial_keras.training.search import Search
 from tests import search_oracles as oracles
 
 ROWS = oracles.table(3)

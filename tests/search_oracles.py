@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.losses import get_objective
+from spatial_keras.training.losses import get_objective
 from tests import oracles
 
 CLASSES = 3

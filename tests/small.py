@@ -2,11 +2,12 @@
 
 import numpy as np
 import tensorflow as tf
-from absl import flags
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
-from spatial_keras import command_line, defenses, experiment
+from spatial_keras.experiments import command_line
+from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.training import defenses
 
 IMAGES = np.random.default_rng(0).integers(0, 256, [12, 10, 10, 1]).astype(np.uint8)
 LABELS = np.arange(12, dtype=np.int32) % 3
@@ -31,11 +32,8 @@ def robust_model(name="wo2_kl", learning_rate=0.01):
 
 
 def parsed(*arguments):
-    """Returns the experiment's flags, parsed from these arguments."""
-    values = flags.FlagValues()
-    command_line.define(experiment.FLAGS, values)
-    assert values(["train.py", *arguments]) == ["train.py"]  # all of them are flags
-    return values
+    """Returns the configuration of a run that these arguments of train.py describe."""
+    return command_line.parse(RunConfig, arguments)
 
 
 def logged(folder):

@@ -16,7 +16,7 @@ def random_setting(seed, number=7, reachable=None):
     rng = np.random.default_rng(seed)
     if reachable is None:
         reachable = (rng.random([number, number]) < 0.3) | np.eye(number, dtype=bool)
-    return theory.Setting(
+    return theory.Problem(
         rng.dirichlet(np.ones(number)), rng.uniform(0.05, 0.95, number), reachable
     )
 
@@ -28,19 +28,19 @@ def entropy(chance):
 def chain():
     """Four points in a row; each may move by one. The labels of the two halves differ."""
     reachable = theory.ball(np.arange(4.0)[:, None], 1)
-    return theory.Setting(np.array([0.4, 0.1, 0.1, 0.4]), np.array([0.1, 0.1, 0.9, 0.9]), reachable)
+    return theory.Problem(np.array([0.4, 0.1, 0.1, 0.4]), np.array([0.1, 0.1, 0.9, 0.9]), reachable)
 
 
-def risk_in_loops(setting, predictor, loss, robust):
+def risk_in_loops(problem, predictor, loss, robust):
     losses = {
         "error": lambda f, y: 1 - f if y else f,
         "cross_entropy": lambda f, y: -np.log(f if y else 1 - f),
     }
     total = 0.0
-    for x, mass in enumerate(setting.masses):
-        points = np.flatnonzero(setting.reachable[x]) if robust else [x]
+    for x, mass in enumerate(problem.masses):
+        points = np.flatnonzero(problem.reachable[x]) if robust else [x]
         for label in (0, 1):
-            chance = setting.label_probabilities[x]
+            chance = problem.label_probabilities[x]
             worst = max(losses[loss](predictor[i], label) for i in points)
             total += mass * (chance if label else 1 - chance) * worst
     return total
@@ -48,17 +48,17 @@ def risk_in_loops(setting, predictor, loss, robust):
 
 @EVERY_LOSS
 def test_the_risks_are_their_definitions(loss):
-    setting = random_setting(0)
+    problem = random_setting(0)
     predictor = np.random.default_rng(1).uniform(0.1, 0.9, 7)
     for robust, risk in ((False, theory.natural_risk), (True, theory.robust_risk)):
-        expected = risk_in_loops(setting, predictor, loss, robust)
-        assert risk(setting, predictor, loss) == pytest.approx(expected, rel=1e-12)
+        expected = risk_in_loops(problem, predictor, loss, robust)
+        assert risk(problem, predictor, loss) == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_label_that_never_comes_costs_nothing():
-    setting = theory.Setting(np.ones(1), np.ones(1), np.eye(1, dtype=bool))
-    assert theory.natural_risk(setting, np.ones(1), "cross_entropy") == 0
-    assert theory.robust_risk(setting, np.zeros(1), "cross_entropy") == np.inf
+    problem = theory.Problem(np.ones(1), np.ones(1), np.eye(1, dtype=bool))
+    assert theory.natural_risk(problem, np.ones(1), "cross_entropy") == 0
+    assert theory.robust_risk(problem, np.zeros(1), "cross_entropy") == np.inf
 
 
 # The theorem.
@@ -73,25 +73,25 @@ def test_robustness_to_a_group_costs_nothing(seed, loss):
     orbits = theory.orbits(permutation)
     # The first point of an orbit stands for it, so the label depends on the orbit alone.
     chances = rng.uniform(0.05, 0.95, 9)[orbits.argmax(axis=1)]
-    setting = theory.Setting(rng.dirichlet(np.ones(9)), chances, orbits)
-    robust = theory.robust_minimizer(setting, loss)
-    least = theory.natural_risk(setting, theory.natural_minimizer(setting, loss), loss)
-    assert theory.natural_risk(setting, robust, loss) == pytest.approx(least, abs=1e-6)
-    assert theory.robust_risk(setting, robust, loss) == pytest.approx(least, abs=1e-6)
+    problem = theory.Problem(rng.dirichlet(np.ones(9)), chances, orbits)
+    robust = theory.robust_minimizer(problem, loss)
+    least = theory.natural_risk(problem, theory.natural_minimizer(problem, loss), loss)
+    assert theory.natural_risk(problem, robust, loss) == pytest.approx(least, abs=1e-6)
+    assert theory.robust_risk(problem, robust, loss) == pytest.approx(least, abs=1e-6)
 
 
 @EVERY_LOSS
 def test_a_ball_that_reaches_another_label_costs_accuracy(loss):
-    setting = chain()
-    predictor = theory.robust_minimizer(setting, loss)
+    problem = chain()
+    predictor = theory.robust_minimizer(problem, loss)
     # By hand: halves (u, u, 1 - u, 1 - u); the inner points may show either half.
     best = 0.0 if loss == "error" else (0.1 * 0.4 + 0.1) / 0.5
     np.testing.assert_allclose(predictor, [best, best, 1 - best, 1 - best], atol=1e-5)
-    natural = theory.natural_risk(setting, predictor, loss)
-    least = theory.natural_risk(setting, theory.natural_minimizer(setting, loss), loss)
+    natural = theory.natural_risk(problem, predictor, loss)
+    least = theory.natural_risk(problem, theory.natural_minimizer(problem, loss), loss)
     if loss == "error":
         assert natural == pytest.approx(0.1, abs=1e-6) and least == pytest.approx(0.1, abs=1e-12)
-        assert theory.robust_risk(setting, predictor) == pytest.approx(0.28, abs=1e-6)
+        assert theory.robust_risk(problem, predictor) == pytest.approx(0.28, abs=1e-6)
     else:
         by_hand = -(0.1 * np.log(best) + 0.9 * np.log(1 - best))
         assert natural == pytest.approx(by_hand, abs=1e-7)
@@ -100,18 +100,18 @@ def test_a_ball_that_reaches_another_label_costs_accuracy(loss):
 
 @EVERY_LOSS
 def test_one_orbit_of_all_points_pools_them(loss):
-    setting = random_setting(2, reachable=np.ones([7, 7], bool))
-    mean = setting.masses @ setting.label_probabilities
-    risk = theory.robust_risk(setting, theory.robust_minimizer(setting, loss), loss)
+    problem = random_setting(2, reachable=np.ones([7, 7], bool))
+    mean = problem.masses @ problem.label_probabilities
+    risk = theory.robust_risk(problem, theory.robust_minimizer(problem, loss), loss)
     expected = min(mean, 1 - mean) if loss == "error" else entropy(mean)
     assert risk == pytest.approx(expected, abs=1e-6)
 
 
 @EVERY_LOSS
 def test_without_an_adversary_both_minimizers_are_one(loss):
-    setting = random_setting(3, reachable=np.eye(7, dtype=bool))
+    problem = random_setting(3, reachable=np.eye(7, dtype=bool))
     np.testing.assert_allclose(
-        theory.robust_minimizer(setting, loss), theory.natural_minimizer(setting, loss), atol=1e-5
+        theory.robust_minimizer(problem, loss), theory.natural_minimizer(problem, loss), atol=1e-5
     )
 
 
@@ -121,34 +121,34 @@ def test_without_an_adversary_both_minimizers_are_one(loss):
 @pytest.mark.parametrize("seed", range(4))
 def test_the_error_is_the_least_of_all_deterministic_predictors(seed):
     # The program's matrix is totally unimodular: some deterministic predictor is optimal.
-    setting = random_setting(seed)
+    problem = random_setting(seed)
     every = [np.array(one, float) for one in itertools.product((0, 1), repeat=7)]
-    robust = np.array([theory.robust_risk(setting, one) for one in every])
-    natural = np.array([theory.natural_risk(setting, one) for one in every])
-    found = theory.robust_minimizer(setting)
-    assert theory.robust_risk(setting, found) == pytest.approx(robust.min(), abs=1e-6)
+    robust = np.array([theory.robust_risk(problem, one) for one in every])
+    natural = np.array([theory.natural_risk(problem, one) for one in every])
+    found = theory.robust_minimizer(problem)
+    assert theory.robust_risk(problem, found) == pytest.approx(robust.min(), abs=1e-6)
     expected = natural[robust < robust.min() + 1e-9].min()
-    assert theory.natural_risk(setting, found) == pytest.approx(expected, abs=1e-5)
+    assert theory.natural_risk(problem, found) == pytest.approx(expected, abs=1e-5)
     assert natural.min() == pytest.approx(
-        theory.natural_risk(setting, theory.natural_minimizer(setting)), abs=1e-12
+        theory.natural_risk(problem, theory.natural_minimizer(problem)), abs=1e-12
     )
 
 
-def bound_from_below(setting, tangents=400):
+def bound_from_below(problem, tangents=400):
     """The robust cross-entropy by tangents of softplus below it: a linear program in logits."""
-    number = len(setting.masses)
+    number = len(problem.masses)
     at = np.linspace(-6, 6, tangents)
     slope = 1 / (1 + np.exp(-at))
     rows, limits = [], []
     # Variables: logits z, then for each point the worst loss for label 0 and for label 1.
-    for x, i in np.argwhere(setting.reachable):
+    for x, i in np.argwhere(problem.reachable):
         for label, sign in ((0, 1), (1, -1)):
             row = np.zeros([tangents, 3 * number])
             row[:, i] = sign * slope
             row[:, number * (1 + label) + x] = -1
             rows.append(row)
             limits.append(slope * at - np.logaddexp(0, at))
-    masses, chances = setting.masses, setting.label_probabilities
+    masses, chances = problem.masses, problem.label_probabilities
     costs = np.concatenate([np.zeros(number), masses * (1 - chances), masses * chances])
     found = optimize.linprog(
         costs, np.concatenate(rows), np.concatenate(limits), bounds=(-6, 6), method="highs"
@@ -158,18 +158,18 @@ def bound_from_below(setting, tangents=400):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_predictor_has_a_smaller_robust_cross_entropy(seed):
-    setting = random_setting(seed, 5)
-    predictor = theory.robust_minimizer(setting, "cross_entropy")
-    risk = theory.robust_risk(setting, predictor, "cross_entropy")
-    assert bound_from_below(setting) <= risk + 1e-9
-    assert risk == pytest.approx(bound_from_below(setting), abs=1e-4)
+    problem = random_setting(seed, 5)
+    predictor = theory.robust_minimizer(problem, "cross_entropy")
+    risk = theory.robust_risk(problem, predictor, "cross_entropy")
+    assert bound_from_below(problem) <= risk + 1e-9
+    assert risk == pytest.approx(bound_from_below(problem), abs=1e-4)
 
 
 def test_of_all_robust_minimizers_the_most_accurate_one():
     # Point 2 is reached by none, so its value is free; the others are one orbit.
     reachable = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], bool)
-    setting = theory.Setting(np.full(3, 1 / 3), np.array([0.2, 0.4, 0.7]), reachable)
-    found = theory.robust_minimizer(setting, "cross_entropy")
+    problem = theory.Problem(np.full(3, 1 / 3), np.array([0.2, 0.4, 0.7]), reachable)
+    found = theory.robust_minimizer(problem, "cross_entropy")
     np.testing.assert_allclose(found, [0.3, 0.3, 0.7], atol=1e-5)
 
 
@@ -177,11 +177,11 @@ def test_of_all_robust_minimizers_the_most_accurate_one():
 
 
 def test_the_trade_off_runs_from_the_robust_to_the_natural_minimizer():
-    setting = theory.circles()[1]["ball"]
-    curve = theory.trade_off(setting, 7)
-    ends = theory.robust_minimizer(setting), theory.natural_minimizer(setting)
+    problem = theory.circles()[1]["ball"]
+    curve = theory.trade_off(problem, 7)
+    ends = theory.robust_minimizer(problem), theory.natural_minimizer(problem)
     for found, predictor in zip(curve[[0, -1]], ends):
-        risks = theory.natural_risk(setting, predictor), theory.robust_risk(setting, predictor)
+        risks = theory.natural_risk(problem, predictor), theory.robust_risk(problem, predictor)
         np.testing.assert_allclose(found, risks, atol=1e-5)
     assert (np.diff(curve[:, 0]) < 0).all() and (np.diff(curve[:, 1]) > 0).all()
     assert (np.diff(curve[:, 0], 2) > -1e-5).all()  # convex: no mixture of two ends beats it
@@ -190,11 +190,11 @@ def test_the_trade_off_runs_from_the_robust_to_the_natural_minimizer():
 def test_the_numbers_of_the_documentation():
     _, settings = theory.circles()
     risks = {}
-    for name, setting in settings.items():
+    for name, problem in settings.items():
         for loss in theory.LOSSES:
-            least = theory.natural_risk(setting, theory.natural_minimizer(setting, loss), loss)
-            robust = theory.robust_minimizer(setting, loss)
-            risks[name, loss] = least, theory.natural_risk(setting, robust, loss)
+            least = theory.natural_risk(problem, theory.natural_minimizer(problem, loss), loss)
+            robust = theory.robust_minimizer(problem, loss)
+            risks[name, loss] = least, theory.natural_risk(problem, robust, loss)
     for name, partition in (("rotations", True), ("ball", False), ("label turns", True)):
         assert theory.is_partition(settings[name].reachable) == partition
     chances = np.array([0.1, 0.2, 0.3])
@@ -213,9 +213,9 @@ def test_the_numbers_of_the_documentation():
 
 def test_balls_that_overlap_within_a_label_cost_nothing():
     points, settings = theory.circles()
-    setting = dataclasses.replace(settings["ball"], reachable=theory.ball(points, 0.5))
-    assert not theory.is_partition(setting.reachable)
-    risk = theory.natural_risk(setting, theory.robust_minimizer(setting))
+    problem = dataclasses.replace(settings["ball"], reachable=theory.ball(points, 0.5))
+    assert not theory.is_partition(problem.reachable)
+    risk = theory.natural_risk(problem, theory.robust_minimizer(problem))
     assert risk == pytest.approx(0.2, abs=1e-6)
 
 
@@ -261,15 +261,15 @@ HALVES, EYE = np.array([0.5, 0.5]), np.eye(2, dtype=bool)
 )
 def test_what_is_no_setting_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        theory.Setting(*arguments)
+        theory.Problem(*arguments)
 
 
 def test_other_mistakes_are_refused():
-    setting = theory.Setting(HALVES, np.array([0, 0.5]), EYE)
+    problem = theory.Problem(HALVES, np.array([0, 0.5]), EYE)
     with pytest.raises(ValueError, match=r"label_probabilities in \(0, 1\)"):
-        theory.robust_minimizer(setting, "cross_entropy")
+        theory.robust_minimizer(problem, "cross_entropy")
     with pytest.raises(ValueError, match="did you mean 'error'"):
-        theory.natural_risk(setting, HALVES, "eror")
+        theory.natural_risk(problem, HALVES, "eror")
     with pytest.raises(ValueError, match=r"permutation of 0..2"):
         theory.orbits(np.array([0, 0, 1]))
     with pytest.raises(ValueError, match="radius must be at least 0"):

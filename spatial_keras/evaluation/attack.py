@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras.evaluation.judge import Judge
-from spatial_keras.transformations import TransformationSet
+from spatial_keras.geometry.transformations import TransformationSet
 
 # The last step is this fraction of the first.
 _LAST_STEP = 1 / 16

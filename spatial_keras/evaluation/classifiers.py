@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import validation
-from spatial_keras.robust_model import RobustModel
+from spatial_keras.support import validation
+from spatial_keras.training.robust_model import RobustModel
 
 OUTPUTS = ("auto", "logits", "probabilities")
 _SMALLEST_PROBABILITY = 1e-30

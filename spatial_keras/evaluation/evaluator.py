@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import losses, validation
 from spatial_keras.evaluation import classifiers, grid
 from spatial_keras.evaluation.attack import Attack
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
-from spatial_keras.gradient_search import GradientSearch
-from spatial_keras.robust_model import RobustModel
-from spatial_keras.transformations import TransformationSet
-from spatial_keras.warp import SpatialWarp
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.support import validation
+from spatial_keras.training import losses
+from spatial_keras.training.gradient_search import GradientSearch
+from spatial_keras.training.robust_model import RobustModel
 
 
 class Evaluator:
@@ -77,8 +78,7 @@ class Evaluator:
         self.transformations = TransformationSet() if transformations is None else transformations
         self.transformations.check_fits(*images.shape[1:3])
         if warp is None:
-            # The op is the faster one outside of XLA; the two agree to rounding.
-            warp = SpatialWarp("gather" if xla else "op")
+            warp = SpatialWarp.fastest(xla=xla)
         self._composition = warp.composition
         self._classifier, self._images, self._input_range = classifier, images, tuple(input_range)
         adapted = classifiers.Classifier(classifier, images.shape[1:], input_range, outputs)
@@ -137,7 +137,7 @@ class Evaluator:
           seed: of the starts.
         """
         validation.check_integer("restarts", restarts, 1)
-        warp = SpatialWarp("gather", self._composition)
+        warp = self._judge.smooth_warp
         search = GradientSearch(steps, self.transformations, warp)
         find = self._judge.searcher(search, losses.get_objective("ce"))
         ends = (find(np.arange(self.number), (seed, restart)) for restart in range(restarts))

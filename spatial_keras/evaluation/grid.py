@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spatial_keras import files
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.point_order import PointOrder
+from spatial_keras.support import files
 
 # Called with (passes done, passes open at most, images standing).
 OnProgress = Callable[[int, int, int], None]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import losses
-from spatial_keras.search import Search
-from spatial_keras.warp import SpatialWarp
+from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.training import losses
+from spatial_keras.training.search import Search
 
 # The margin of a wrong prediction is negative, also where two logits tie.
 _TIE = 1e-30
@@ -62,7 +62,9 @@ class Judge:
         self.batch_size = batch_size
         self._classifier, self._warp = classifier, warp
         # The op has no gradient in the transformations; the two agree to rounding.
-        self._smooth_warp = SpatialWarp("gather", warp.composition)
+        self.smooth_warp = SpatialWarp.fastest(
+            xla=xla, differentiable=True, composition=warp.composition
+        )
         self._images = tf.constant(images)
         self._labels = tf.constant(labels, tf.int32)
         self._xla = xla
@@ -158,7 +160,7 @@ class Judge:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(parameters)
-            margins = _margins(*self._logits(self._smooth_warp, index, parameters))
+            margins = _margins(*self._logits(self.smooth_warp, index, parameters))
             # The sum: in inference mode no image's margin depends on another image.
             total = tf.reduce_sum(margins)
         slopes = tape.gradient(total, parameters)

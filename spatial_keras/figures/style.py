@@ -13,7 +13,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from spatial_keras import files
+from spatial_keras.support import files
 
 # Widths of a column and of a page, in inches.
 COLUMN, PAGE = 3.3, 6.9

@@ -7,13 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras import validation
 from spatial_keras.models.cost import multiply_adds  # noqa: F401 - for users
 from spatial_keras.models.etn import etn_resnet
 from spatial_keras.models.g_resnet import g_resnet
 from spatial_keras.models.resnet import resnet
 from spatial_keras.models.stn import stn_resnet
 from spatial_keras.models.vgg import CONVOLUTIONS, vgg
+from spatial_keras.support import validation
 
 _FAMILIES = {
     "resnet": resnet,

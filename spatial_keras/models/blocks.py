@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from spatial_keras import validation
+from spatial_keras.support import validation
 
 layers = tf.keras.layers
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import sampling, validation
+from spatial_keras.geometry import sampling
+from spatial_keras.support import validation
 
 COORDINATES = ("cartesian", "polar", "log_polar")
 # The parameters of each kind of transformation, in the order of a pose.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from spatial_keras import validation
 from spatial_keras.models import blocks
 from spatial_keras.models.coordinates import LOG_RADII, POSES, GridSampler, TransformMatrix
 from spatial_keras.models.pose import Parameter, direct_pose, equivariant_pose
 from spatial_keras.models.resnet import resnet
+from spatial_keras.support import validation
 
 layers = tf.keras.layers
 

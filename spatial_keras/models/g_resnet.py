@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from spatial_keras import validation
 from spatial_keras.models import blocks
 from spatial_keras.models.group_conv import GROUPS, GroupConv2D
+from spatial_keras.support import validation
 
 layers = tf.keras.layers
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import validation
+from spatial_keras.support import validation
 
 # The number of slots. Slot s stands for s % 4 quarter turns, mirrored from 4 on.
 GROUPS = {"p4": 4, "p4m": 8}

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import validation
 from spatial_keras.models import blocks
+from spatial_keras.support import validation
 
 layers = tf.keras.layers
 

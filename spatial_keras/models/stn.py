@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from spatial_keras import validation
 from spatial_keras.models import blocks
 from spatial_keras.models.coordinates import POSES, GridSampler, TransformMatrix
 from spatial_keras.models.resnet import resnet
+from spatial_keras.support import validation
 
 layers = tf.keras.layers
 

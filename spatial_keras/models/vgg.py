@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from spatial_keras import validation
 from spatial_keras.models import blocks
+from spatial_keras.support import validation
 
 layers = tf.keras.layers
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from spatial_keras.evaluation.attack import Attack
 from spatial_keras.evaluation.evaluator import Evaluator
 from spatial_keras.evaluation.judge import Judge
-from spatial_keras.transformations import TransformationSet
-from spatial_keras.warp import SpatialWarp
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.geometry.warp import SpatialWarp
 from tests import evaluation_cases as cases
 
 SPOT = (0.8, -0.6)

@@ -6,8 +6,8 @@ import tensorflow as tf
 from scipy import special
 
 import spatial_keras as sk
-from spatial_keras import compat
 from spatial_keras.evaluation import classifiers
+from spatial_keras.support import compat
 from tests import evaluation_cases as cases
 
 SHAPE = (12, 12, 1)

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 import spatial_keras as sk
-from spatial_keras import losses
 from spatial_keras.evaluation import Evaluator
 from spatial_keras.evaluation import grid as evaluation_grid
+from spatial_keras.training import losses
 from tests import evaluation_cases as cases
 
 

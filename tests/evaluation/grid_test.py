@@ -6,8 +6,8 @@ from scipy import special
 
 from spatial_keras.evaluation import grid
 from spatial_keras.evaluation.judge import Judge
-from spatial_keras.transformations import TransformationSet
-from spatial_keras.warp import SpatialWarp
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.geometry.warp import SpatialWarp
 from tests import evaluation_cases as cases
 from tests import oracles
 

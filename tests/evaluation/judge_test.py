@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 from scipy import special
 
-from spatial_keras import losses
 from spatial_keras.evaluation.judge import Judge
-from spatial_keras.gradient_search import GradientSearch
-from spatial_keras.warp import SpatialWarp
+from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.training import losses
+from spatial_keras.training.gradient_search import GradientSearch
 from tests import evaluation_cases as cases
 from tests import oracles
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn import gaussian_process
 
 from spatial_keras.evaluation.point_order import PointOrder
-from spatial_keras.transformations import TransformationSet
+from spatial_keras.geometry.transformations import TransformationSet
 
 GRID = TransformationSet(3, 3, 30).grid(3, 3, 5)
 

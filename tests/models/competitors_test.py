@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras import GradientSearch, TransformationSet, defenses, losses, models
+from spatial_keras import GradientSearch, TransformationSet, models
+from spatial_keras.training import defenses, losses
 from tests.models.networks import random_images
 
 layers = tf.keras.layers

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from spatial_keras.geometry.transformations import projective_rows
+from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.models.coordinates import COORDINATES, POSES, GridSampler, TransformMatrix, grid
-from spatial_keras.transformations import projective_rows
-from spatial_keras.warp import SpatialWarp
 from tests import oracles
 from tests.models.networks import random_images, smooth_images
 

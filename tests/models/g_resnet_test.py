@@ -7,9 +7,10 @@ import pytest
 import scipy.ndimage
 import tensorflow as tf
 
-from spatial_keras import GradientSearch, RobustModel, TransformationSet, losses, models
+from spatial_keras import GradientSearch, RobustModel, TransformationSet, models
 from spatial_keras.models.g_resnet import DOWNSAMPLINGS, g_resnet
 from spatial_keras.models.group_conv import GroupConv2D
+from spatial_keras.training import losses
 from tests.models import networks, symmetries
 from tests.models.networks import counted, layers_of, random_images, randomize
 from tests.models.symmetries import transform_features, transform_images

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from spatial_keras.geometry.sampling import bilinear
 from spatial_keras.models.coordinates import GridSampler, TransformMatrix
 from spatial_keras.models.pose import (
     CyclicPadding,
@@ -12,7 +13,6 @@ from spatial_keras.models.pose import (
     direct_pose,
     equivariant_pose,
 )
-from spatial_keras.sampling import bilinear
 from tests import oracles
 from tests.models.networks import counted
 

@@ -1,0 +1,67 @@
+"""Says how robust a classifier is to rotations and translations.
+
+Examples: python -m spatial_keras evaluate --run=runs/digits/resnet8_wo10_kl_seed0
+          python -m spatial_keras evaluate --model=some.keras --dataset=digits --limit=100
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from spatial_keras.evaluation import Report
+from spatial_keras.experiments import command_line, evaluate
+from spatial_keras.experiments.evaluate import EvaluateConfig as Config
+
+_BAR = 30
+
+
+def main(config: Config) -> None:
+    """Evaluates and shows the accuracies."""
+    with command_line.mistakes_refused():
+        evaluation = evaluate.prepare(config)
+        report = evaluation.run(lambda outcome: sys.stderr.write(f"{outcome}\n"))
+    console = Console()
+    subject = evaluation.subject
+    console.print(measures(report, f"{subject['classifier']} on {subject['dataset']}"))
+    console.print(classes(report))
+    if report.worst_angles() is not None:
+        console.print(angles(report))
+    for note in report.notes:
+        console.print(f"- {note}", soft_wrap=True)
+    output = evaluation.output
+    console.print(f"Written: {output}, {output.with_suffix('.csv').name}", soft_wrap=True)
+
+
+def measures(report: Report, title: str) -> Table:
+    """Returns the table of accuracies."""
+    columns = ("accuracy", "%", "95% interval", "passes", "seconds")
+    table = Table(*columns, title=f"{title}: {len(report.labels)} images")
+    for name, row in report.measures().items():
+        interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+        accuracy = f"{100 * row['accuracy']:.1f}"
+        table.add_row(name, accuracy, interval, f"{row['passes']:,}", f"{row['seconds']:.1f}")
+    return table
+
+
+def classes(report: Report) -> Table:
+    """Returns the table of accuracies by class."""
+    table = Table("class", "images", *report.outcomes, title="Accuracy by class, %")
+    for name, row in report.per_class().items():
+        accuracies = [f"{100 * row[outcome]:.1f}" for outcome in report.outcomes]
+        table.add_row(name, str(row["images"]), *accuracies)
+    return table
+
+
+def angles(report: Report) -> Table:
+    """Returns the histogram of the worst rotations found."""
+    found = report.worst_angles()
+    table = Table("degrees", "broken", "", "standing", "", title="Worst rotations found")
+    most = max(*found["broken"], *found["standing"], 1)
+    for i, (broken, standing) in enumerate(zip(found["broken"], found["standing"])):
+        edges = f"{found['edges'][i]:.0f} to {found['edges'][i + 1]:.0f}"
+        bars = ["#" * round(_BAR * count / most) for count in (broken, standing)]
+        table.add_row(edges, str(broken), bars[0], str(standing), bars[1])
+    return table

@@ -1,0 +1,27 @@
+"""Trains defenses side by side, with several seeds each, and writes the paper's table of them.
+
+Example: python -m spatial_keras table --dataset=digits --defenses=std,std_star,wo10_kl --seeds=3
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from spatial_keras.experiments import command_line, table
+from spatial_keras.experiments.table import TableConfig as Config
+
+
+def main(config: Config) -> None:
+    """Trains the runs that are not finished, and shows the table."""
+    with command_line.mistakes_refused():
+        runs = table.prepare(config)
+        found = runs.run(command_line.typed(), lambda line: sys.stderr.write(f"{line}\n"))
+    shown = Table(*found.header, title=found.title)
+    for row in found.rows:
+        shown.add_row(*row.cells())
+    console = Console()
+    console.print(shown)
+    console.print(f"Written: {runs.folder / 'table.md'}, table.csv", soft_wrap=True)

@@ -1,0 +1,33 @@
+"""Trains a classifier that withstands rotations and translations, and says how well it does.
+
+Example: python -m spatial_keras train --dataset=cifar10 --defense=wo10_kl
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from spatial_keras.experiments import checkpoints, command_line, train
+from spatial_keras.experiments.run_config import RunConfig as Config
+
+
+def main(config: Config) -> None:
+    """Trains, evaluates and shows the accuracies."""
+    with command_line.mistakes_refused():
+        run = train.prepare(config)
+    if run.checkpoints.step:
+        sys.stderr.write(f"Continuing from step {run.checkpoints.step} of {config.steps}.\n")
+    try:
+        results = run.run()
+    except checkpoints.DivergedError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    table = Table("accuracy", "%", title=train.evaluated_on(results))
+    for name, value in results["accuracies"].items():
+        table.add_row(name, f"{100 * value:.1f}")
+    console = Console()
+    console.print(table)
+    console.print(f"Run folder: {run.folder.path}", soft_wrap=True)

@@ -1,0 +1,172 @@
+"""Images in memory, and the batches a network is trained on.
+
+Pixels stay what they are, uint8 from 0 to 255. The batches depend on the seed and the step alone,
+so a run that stopped goes on with the ones it has not seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras.support import validation
+
+# Places in the seed of an epoch or a step, far from the replica numbers that the model puts there.
+_ORDER, _FLIPS = 1 << 20, 1 << 21
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """An image classification set in memory.
+
+    Attributes:
+      name: the name it was found by.
+      train_images: uint8 [n, height, width, channels], grey levels 0 to 255.
+      train_labels: int32 [n], from 0 to `num_classes` - 1.
+      test_images: uint8 [m, height, width, channels], as the training images.
+      test_labels: int32 [m].
+      class_names: the name of each class.
+      flip_keeps_label: whether an image and its mirror image are of the same class.
+    """
+
+    name: str
+    train_images: np.ndarray = dataclasses.field(repr=False)
+    train_labels: np.ndarray = dataclasses.field(repr=False)
+    test_images: np.ndarray = dataclasses.field(repr=False)
+    test_labels: np.ndarray = dataclasses.field(repr=False)
+    class_names: tuple[str, ...]
+    flip_keeps_label: bool
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """The shape of one image: (height, width, channels)."""
+        return self.train_images.shape[1:]
+
+    def hold_out(self, count: int) -> Dataset:
+        """Returns the set with some of the training images in place of the test images.
+
+        Training goes without them. They are drawn at random, but always the same for a count.
+
+        Args:
+          count: how many, fewer than there are training images.
+
+        Raises:
+          ValueError: the count is outside its range.
+        """
+        number = len(self.train_labels)
+        validation.check_integer(f"held-out images of data set '{self.name}'", count, 1, number - 1)
+        rows = np.random.default_rng(0).permutation(number)
+        held_out, kept = np.sort(rows[:count]), np.sort(rows[count:])
+        return dataclasses.replace(
+            self,
+            train_images=self.train_images[kept],
+            train_labels=self.train_labels[kept],
+            test_images=self.train_images[held_out],
+            test_labels=self.train_labels[held_out],
+        )
+
+    def subset(self, count: int, seed: int = 0) -> Dataset:
+        """Returns the set with some of the training images only, of each class equally many.
+
+        They are drawn at random; those of a smaller count are among those of a larger one. Where
+        the count cannot be shared out evenly, or a class has too few images, others have more.
+
+        Args:
+          count: how many, at most as many as there are training images.
+          seed: of the draw.
+
+        Raises:
+          ValueError: the count is outside its range.
+        """
+        number = len(self.train_labels)
+        validation.check_integer(f"training images of data set '{self.name}'", count, 1, number)
+        order = np.random.default_rng(seed).permutation(number)
+        labels = self.train_labels[order]
+        place_in_class = np.empty(number, int)
+        for label in range(self.num_classes):
+            place_in_class[labels == label] = np.arange(np.sum(labels == label))
+        rows = np.sort(order[np.argsort(place_in_class, kind="stable")[:count]])
+        return dataclasses.replace(
+            self, train_images=self.train_images[rows], train_labels=self.train_labels[rows]
+        )
+
+    def training_batches(
+        self, batch_size: int, seed: int, first_step: int = 0, flip: bool | None = None
+    ) -> tf.data.Dataset:
+        """Returns the endless stream of shuffled training batches, from `first_step` on.
+
+        Every epoch is a permutation of the training images keyed on (seed, epoch), cut into full
+        batches; the rest, less than one batch, sits that epoch out. Left-right flips are keyed on
+        (seed, step). So the stream from step n is the stream from step 0 without its first n
+        batches, and no batch is made that is not asked for.
+
+        Args:
+          batch_size: images per batch, at most the number of training images.
+          seed: from 0 to 2**31 - 1.
+          first_step: the step of the first batch.
+          flip: whether to mirror a random half; None does so where that keeps the label.
+
+        Returns:
+          Pairs of images, uint8 [batch_size, height, width, channels], and labels, int32
+          [batch_size].
+
+        Raises:
+          ValueError: a number is outside its range.
+        """
+        count = len(self.train_labels)
+        validation.check_integer(f"batch_size of data set '{self.name}'", batch_size, 1, count)
+        validation.check_integer("seed", seed, 0, 2**31 - 1)
+        validation.check_integer("first_step", first_step, 0)
+        steps_per_epoch = count // batch_size
+        flip = self.flip_keeps_label if flip is None else flip
+        images, labels = self._train_tensors
+
+        def epoch_rows(epoch: tf.Tensor) -> tf.data.Dataset:
+            order = tf.random.experimental.stateless_shuffle(
+                tf.range(count), _key(seed, epoch, _ORDER), alg="philox"
+            )
+            used = order[: steps_per_epoch * batch_size]
+            return tf.data.Dataset.from_tensor_slices(tf.reshape(used, [-1, batch_size]))
+
+        def batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            chosen = tf.gather(images, rows)
+            if flip:
+                chosen = _flip_half(chosen, _key(seed, step, _FLIPS))
+            return chosen, tf.gather(labels, rows)
+
+        first_epoch, passed = divmod(first_step, steps_per_epoch)
+        rows = tf.data.Dataset.counter(first_epoch).flat_map(epoch_rows).skip(passed)
+        steps = tf.data.Dataset.counter(first_step)
+        batches = tf.data.Dataset.zip((steps, rows)).map(batch).prefetch(tf.data.AUTOTUNE)
+        return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+
+    @functools.cached_property
+    def _train_tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """One copy for all streams, in host memory, where tf.data gathers."""
+        with tf.device("CPU"):
+            return tf.constant(self.train_images), tf.constant(self.train_labels)
+
+
+def _key(seed: int, index: tf.Tensor, place: int) -> tf.Tensor:
+    pair = tf.stack([tf.constant(seed, tf.int64), index])
+    return tf.random.experimental.stateless_fold_in(pair, place, alg="philox")
+
+
+def _flip_half(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    batch_size, _, width, _ = images.shape
+    coins = tf.random.stateless_uniform([batch_size, 1], key, 0, 2, dtype=tf.int32, alg="philox")
+    columns = tf.range(width)
+    return tf.gather(images, tf.where(coins == 1, columns[::-1], columns), axis=2, batch_dims=1)
+
+
+def resize(images: tf.Tensor, size: int) -> tf.Tensor:
+    """Returns images, uint8, at another height and width."""
+    return tf.cast(tf.round(tf.image.resize(images, [size, size], antialias=True)), tf.uint8)

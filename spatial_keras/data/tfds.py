@@ -1,0 +1,150 @@
+"""Image classification sets of TensorFlow Datasets."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import textwrap
+from urllib import parse
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras.data.dataset import Dataset, resize
+from spatial_keras.support import validation
+
+# TFDS sets of photographs, in which an image and its mirror image show the same class. No other
+# set is flipped: mirrored digits and letters are different ones, or none.
+_FLIPPABLE = frozenset(
+    "beans caltech101 caltech_birds2011 cars196 cassava cifar10 cifar100 dtd fashion_mnist food101"
+    " horses_or_humans imagenet2012 imagenet2012_subset imagenet_lt imagenet_resized imagenette"
+    " imagewang oxford_flowers102 oxford_iiit_pet patch_camelyon places365_small"
+    " rock_paper_scissors stanford_dogs stl10 sun397".split()
+)
+
+_PROBE_SECONDS = 5
+_READ_BATCH = 512
+
+
+class DataNotFoundError(ValueError):
+    """The data set is not on disk and could not be fetched."""
+
+
+def load(name: str, data_dir: str | None, image_size: int | None) -> Dataset:
+    """Returns a set by name; see `data.get`."""
+    builder = _builder(name, data_dir)
+    _check_features(name, builder.info.features, image_size)
+    # Asked about a folder that does not exist, is_prepared() logs a warning.
+    if not (builder.data_path.exists() and builder.is_prepared()):
+        _fetch(name, builder, data_dir)
+    try:
+        splits = "train", _test_split(name, builder)
+        train, test = (_read(builder, split, image_size) for split in splits)
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"data set '{name}' in {builder.data_dir} cannot be read: {_one_line(error)}"
+        ) from error
+    names = tuple(builder.info.features["label"].names)
+    return Dataset(name, *train, *test, names, flip_keeps_label=builder.name in _FLIPPABLE)
+
+
+def _builder(name: str, data_dir: str | None):
+    """The tfds.core.DatasetBuilder of a set: of any version on disk, else of the newest."""
+    import tensorflow_datasets as tfds
+
+    parts = re.fullmatch(r"(\w+)(/[\w.-]+)?(:[\d.*]+)?", name)
+    try:
+        if not parts:
+            raise tfds.core.DatasetNotFoundError(name)
+        return tfds.builder(name if parts[3] else f"{name}:*.*.*", data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError:
+        names = ["digits", *sorted(_FLIPPABLE), *tfds.list_builders()]
+        raise ValueError(validation.unknown_name("data set", name, names)) from None
+    except Exception as error:
+        raise ValueError(f"data set '{name}' cannot be read: {_one_line(error)}") from error
+
+
+def _check_features(name: str, features, image_size: int | None) -> None:
+    import tensorflow_datasets as tfds
+
+    image, label = (features[key] if key in features else None for key in ("image", "label"))
+    if not (
+        isinstance(image, tfds.features.Image)
+        and image.np_dtype == np.uint8
+        and isinstance(label, tfds.features.ClassLabel)
+    ):
+        raise ValueError(
+            f"data set '{name}' is not for image classification: it must have the features"
+            f" image (uint8) and label (a class), it has {', '.join(features)}."
+        )
+    if None in image.shape and image_size is None:
+        raise ValueError(
+            f"the images of data set '{name}' differ in size: give one size (--image_size)."
+        )
+
+
+def _fetch(name: str, builder, data_dir: str | None) -> None:
+    try:
+        _check_network(builder.url_infos or ())
+        builder.download_and_prepare()
+    except Exception as error:
+        folder = "" if data_dir is None else f", data_dir='{data_dir}'"
+        raise DataNotFoundError(
+            f"data set '{name}' is not on disk in {builder.data_dir} and could not be fetched"
+            f" ({_one_line(error)}); on a machine with network, run: python -c"
+            f" \"import tensorflow_datasets as tfds; tfds.load('{name}'{folder})\""
+        ) from error
+
+
+def _check_network(urls) -> None:
+    """Raises OSError if no host of `urls` answers; TFDS itself retries that for minutes."""
+    import requests
+
+    hosts = sorted({"://".join(parse.urlsplit(url)[:2]) for url in urls if url.startswith("http")})
+    for host in hosts:
+        with contextlib.suppress(requests.RequestException):
+            requests.head(host, timeout=_PROBE_SECONDS)
+            return
+    if hosts:
+        raise OSError(f"no answer from {', '.join(hosts)}")
+
+
+def _test_split(name: str, builder) -> str:
+    """The split to test on; some sets keep the labels of their split `test` secret, as -1."""
+    splits = builder.info.splits
+    found = [split for split in ("test", "validation") if split in splits and "train" in splits]
+    for split in found:
+        if builder.as_dataset(split=f"{split}[:1]").get_single_element()["label"] >= 0:
+            return split
+    raise ValueError(
+        f"data set '{name}' must have a split train and a labelled split test or validation, it has"
+        f" {', '.join(splits)}."
+    )
+
+
+def _read(builder, split: str, image_size: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The images and labels of a split, in the order of its files."""
+    import tensorflow_datasets as tfds
+
+    def image_and_label(example: dict) -> tuple[tf.Tensor, tf.Tensor]:
+        image = example["image"]
+        return image if image_size is None else resize(image, image_size), example["label"]
+
+    config = tfds.ReadConfig(try_autocache=False)
+    examples = builder.as_dataset(split=split, read_config=config).map(
+        image_and_label, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    count = builder.info.splits[split].num_examples
+    images = np.empty([count, *examples.element_spec[0].shape], np.uint8)
+    labels = np.empty([count], np.int32)
+    rows = slice(0, 0)
+    for some_images, some_labels in examples.batch(_READ_BATCH).as_numpy_iterator():
+        rows = slice(rows.stop, rows.stop + len(some_labels))
+        images[rows], labels[rows] = some_images, some_labels
+    return images, labels
+
+
+def _one_line(error: Exception) -> str:
+    """The message without line breaks and the names of TensorFlow's nodes and ops."""
+    text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error))
+    return textwrap.shorten(text, 200, placeholder=" ...")

@@ -1,0 +1,222 @@
+"""Configurations as frozen dataclasses: of each field its type, range, group and help in one place.
+
+The flags of a script, its --help, flagfiles, "flags" in results.json and the checks of the values
+all come from the fields. A field's annotation is its flag's type: str, int, float, bool, a tuple of
+str, int or float, or one of these or None.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, TypeVar
+
+from spatial_keras.support import validation
+
+_ELEMENTS = {"tuple[str, ...]": str, "tuple[int, ...]": int, "tuple[float, ...]": float}
+_SCALARS = {"str": str, "int": int, "float": float, "bool": bool}
+_NESTED, _OPTION = "nested", "option"
+
+AnyConfig = TypeVar("AnyConfig", bound="Config")
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """What there is to know of a field of a configuration, beside its name, type and default.
+
+    Attributes:
+      group: the heading under which --help shows it.
+      help: what it is, with its unit.
+      low: the smallest number allowed.
+      high: the largest number allowed.
+      exclusive_low: whether `low` itself is not allowed.
+      exclusive_high: whether `high` itself is not allowed.
+      choices: the texts allowed.
+      count: how many numbers or texts there must be.
+      recorded: whether results may depend on it; the others say where files lie or what is shown.
+    """
+
+    group: str
+    help: str
+    low: float | None = None
+    high: float | None = None
+    exclusive_low: bool = False
+    exclusive_high: bool = False
+    choices: tuple[str, ...] | None = None
+    count: int | None = None
+    recorded: bool = True
+
+
+def option(default: Any, group: str, help: str, **limits: Any) -> Any:
+    """Returns a field of a configuration; see `Option` for the limits."""
+    return dataclasses.field(default=default, metadata={_OPTION: Option(group, help, **limits)})
+
+
+def nested(kind: type[Config], without: Collection[str] = (), **defaults: Any) -> Any:
+    """Returns a field that is a configuration of another kind; its flags stand beside the others.
+
+    Args:
+      kind: the other kind.
+      without: its fields that have no flags here.
+      **defaults: of its fields, where they differ here.
+    """
+    return dataclasses.field(
+        default_factory=lambda: kind(**defaults),
+        metadata={_NESTED: (kind, frozenset(without), defaults)},
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Flag:
+    """A field of a configuration as a flag.
+
+    Attributes:
+      name: of the flag: the field's, without the underscore that keeps it apart from a keyword.
+      field: the field's name.
+      kind: str, int, float, bool, or for a tuple the type of its elements.
+      is_tuple: whether it is a tuple, written with commas between.
+      default: its default value.
+      option: its group, help and limits.
+      owner: the field of the nested configuration that it belongs to, if any.
+    """
+
+    name: str
+    field: str
+    kind: type
+    is_tuple: bool
+    default: Any
+    option: Option
+    owner: str | None = None
+
+    def text(self, value: Any) -> str:
+        """Returns a value as it is written on the command line."""
+        if self.is_tuple:
+            return ",".join(f"{x:g}" if isinstance(x, float) else str(x) for x in value)
+        return str(value)
+
+    def parse(self, text: str) -> Any:
+        """Returns the tuple that a text such as "5,5,31" is.
+
+        Raises:
+          ValueError: it is not of numbers, where it has to be.
+        """
+        parts = [part.strip() for part in text.split(",")] if text else []
+        try:
+            return tuple(self.kind(part) for part in parts)
+        except ValueError:
+            raise ValueError(self._wanted(text)) from None
+
+    def check(self, value: Any) -> None:
+        """Raises ValueError or TypeError if the value is not allowed."""
+        option = self.option
+        if value is None and self.default is None:
+            return
+        if self.is_tuple:
+            if not value or option.count not in (None, len(value)):
+                raise ValueError(self._wanted(self.text(value)))
+            for each in value:
+                self._check_one(each)
+        else:
+            self._check_one(value)
+
+    def _check_one(self, value: Any) -> None:
+        option, name = self.option, f"--{self.name}"
+        if option.choices:
+            validation.check_name(name, value, option.choices)
+        if self.kind is int:
+            validation.check_integer(name, value, option.low, option.high)
+        elif self.kind is float:
+            validation.check_range(
+                name,
+                value,
+                option.low,
+                option.high,
+                exclusive_low=option.exclusive_low,
+                exclusive_high=option.exclusive_high,
+            )
+
+    def _wanted(self, text: str) -> str:
+        kinds = {int: "integers", float: "numbers", str: "names"}[self.kind]
+        kinds = kinds if self.option.count is None else f"{self.option.count} {kinds}"
+        return f"--{self.name} must be {kinds} with commas between, got '{text}'."
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A configuration; its values are checked when it is made.
+
+    Raises:
+      ValueError, TypeError: a value is not allowed, or values do not go together.
+    """
+
+    def __post_init__(self) -> None:
+        for flag in own_flags(type(self)):
+            flag.check(getattr(self, flag.field))
+        self.check()
+
+    def check(self) -> None:
+        """Raises ValueError if values do not go together."""
+
+    def texts(self) -> dict[str, str]:
+        """Returns what the results depend on: flag -> text, of the flags that are set."""
+        found = {}
+        for flag in all_flags(type(self)):
+            value = _value(self, flag)
+            if value is not None and flag.option.recorded:
+                found[flag.name] = flag.text(value)
+        return found
+
+
+def own_flags(kind: type[Config]) -> Iterator[Flag]:
+    """Yields the flags of a kind of configuration, without those of nested ones."""
+    for field in dataclasses.fields(kind):
+        if _OPTION in field.metadata:
+            annotation = field.type.removesuffix(" | None")
+            is_tuple = annotation in _ELEMENTS
+            element = _ELEMENTS[annotation] if is_tuple else _SCALARS[annotation]
+            name = field.name.rstrip("_")
+            option = field.metadata[_OPTION]
+            yield Flag(name, field.name, element, is_tuple, field.default, option)
+
+
+def all_flags(kind: type[Config]) -> list[Flag]:
+    """Returns the flags of a kind of configuration and of those nested in it."""
+    flags = list(own_flags(kind))
+    names = {flag.name for flag in flags}
+    for field in dataclasses.fields(kind):
+        if _NESTED in field.metadata:
+            inner, without, defaults = field.metadata[_NESTED]
+            for flag in own_flags(inner):
+                if flag.field not in without and flag.name not in names:
+                    default = defaults.get(flag.field, flag.default)
+                    flags.append(dataclasses.replace(flag, default=default, owner=field.name))
+    return flags
+
+
+def build(kind: type[AnyConfig], values: Mapping[str, Any]) -> AnyConfig:
+    """Returns the configuration of these values of all its flags, by the flags' names."""
+    own: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = {}
+    for flag in all_flags(kind):
+        place = own if flag.owner is None else inner.setdefault(flag.owner, {})
+        place[flag.field] = values[flag.name]
+    for field in dataclasses.fields(kind):
+        if field.name in inner:
+            own[field.name] = field.metadata[_NESTED][0](**inner[field.name])
+    return kind(**own)
+
+
+def differences(first: Config, second: Config) -> dict[str, tuple[str, str]]:
+    """Returns the recorded flags in which two configurations of one kind differ, as texts."""
+    found = {}
+    for flag in all_flags(type(first)):
+        values = _value(first, flag), _value(second, flag)
+        if flag.option.recorded and values[0] != values[1]:
+            found[flag.name] = tuple(
+                "not set" if value is None else flag.text(value) for value in values
+            )
+    return found
+
+
+def _value(config: Config, flag: Flag) -> Any:
+    return getattr(config if flag.owner is None else getattr(config, flag.owner), flag.field)

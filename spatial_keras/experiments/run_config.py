@@ -1,0 +1,240 @@
+"""The configuration of a run: what train.py's flags say, typed and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import tensorflow as tf
+
+from spatial_keras.experiments.options import Config, option
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.training import defenses, optimizers
+
+POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig(Config):
+    """A training run; each field is a flag of train.py, which --help documents."""
+
+    dataset: str = option("digits", "Data", "digits, or an image set of TensorFlow Datasets.")
+    data_dir: str | None = option(
+        None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
+    )
+    train_images: int | None = option(
+        None,
+        "Data",
+        "Train on this many of the training images, of each class equally many, drawn by --seed; "
+        "default: all.",
+        low=1,
+    )
+    mirror: bool | None = option(
+        None,
+        "Data",
+        "Mirror a random half of the training images; default: where that keeps the class.",
+    )
+    test_images: int | None = option(
+        None,
+        "Data",
+        "Evaluate on the first test images only, this many; default: all.",
+        low=1,
+    )
+    validation_images: int | None = option(
+        None,
+        "Data",
+        "Hold this many training images out, and evaluate on them instead of the test images.",
+        low=1,
+    )
+    training_accuracy_images: int | None = option(
+        None,
+        "Data",
+        "Measure natural and grid accuracy on this many training images too; default: on none.",
+        low=1,
+    )
+    image_size: int | None = option(
+        None, "Data", "Resize all images to this height and width.", low=1
+    )
+
+    model: str = option(
+        "resnet32",
+        "Network",
+        "resnet8, resnet14, resnet20, ... (6n + 2), the same after stn_, etn_ or g_, "
+        "or vgg11, vgg13, vgg16, vgg19.",
+    )
+    width: float = option(
+        1.0,
+        "Network",
+        "Multiplies the widths of the network's stages.",
+        low=0,
+        exclusive_low=True,
+    )
+
+    defense: str = option(
+        "wo10_kl",
+        "Defense",
+        "A row of the table of defenses, with any k, or pgd5_ or grid_ in its place.",
+    )
+    lambda_: float | None = option(
+        None, "Defense", "Weight of the regularizer; default: the paper's.", low=0
+    )
+    search_from: float = option(
+        0.0,
+        "Defense",
+        "Share of the steps that transform at random instead of searching; the rest search.",
+        low=0,
+        high=1,
+        exclusive_high=True,
+    )
+    pgd_step_sizes: tuple[float, ...] | None = option(
+        None,
+        "Defense",
+        "Of pgd's steps in tx, ty (pixels) and rotation (degrees), e.g. 2,2,2, the original's; "
+        "default: a quarter of each bound.",
+        count=3,
+    )
+    pgd_start: str | None = option(
+        None,
+        "Defense",
+        "Where pgd starts: at a random point or at the untouched image; default: random.",
+        choices=("random", "zero"),
+    )
+    grid_counts: tuple[int, ...] | None = option(
+        None,
+        "Defense",
+        "Points in tx, ty and rotation that grid searches in training; default: 5,5,31.",
+        count=3,
+        low=1,
+    )
+    max_rotation: float = option(30.0, "Defense", "Largest rotation either way, in degrees.", low=0)
+    max_translation: float = option(
+        3.0, "Defense", "Largest shift in each direction, in pixels.", low=0
+    )
+
+    steps: int = option(80_000, "Training", "Training steps.", low=1)
+    batch_size: int = option(64, "Training", "Unique images per step.", low=1)
+    optimizer: str = option(
+        "momentum", "Training", "momentum, nesterov, adam, or Addons' sgdw, lamb, ..."
+    )
+    learning_rate: float = option(
+        0.1, "Training", "The largest of the schedule.", low=0, exclusive_low=True
+    )
+    schedule: str = option(
+        "paper",
+        "Training",
+        "Of the learning rate. paper: a tenth after 1/2 of the steps, a hundredth after 3/4; "
+        "cosine: rises in the first 1/5 of the steps, then falls to 0 along a cosine.",
+        choices=tuple(optimizers.SCHEDULES),
+    )
+    weight_decay: float = option(2e-4, "Training", "Weight of the sum of ||kernel||^2 / 2.", low=0)
+    seed: int = option(
+        0,
+        "Training",
+        "Of the weights, the data's order and all draws.",
+        low=0,
+        high=LARGEST_SEED,
+    )
+
+    xla: str = option(
+        "auto",
+        "Execution",
+        "Compile the search and the gradient with XLA; auto: on GPUs.",
+        choices=("auto", "on", "off"),
+    )
+    mixed_precision: str = option(
+        "none", "Execution", "Compute in 16 bits.", choices=tuple(POLICIES)
+    )
+
+    output_dir: str | None = option(
+        None,
+        "Output",
+        "Folder of the run, in which the same command continues; default: "
+        "runs/DATASET/MODEL_DEFENSE_seedSEED.",
+        recorded=False,
+    )
+    checkpoint_every: int = option(500, "Output", "Steps between checkpoints.", low=1)
+    log_every: int = option(100, "Output", "Steps between TensorBoard's logs.", low=1)
+    profile_steps: tuple[int, ...] | None = option(
+        None,
+        "Output",
+        "First and last step to profile for TensorBoard, from when the command starts, e.g. 10,20.",
+        count=2,
+        low=2,
+        recorded=False,
+    )
+
+    def check(self) -> None:
+        """Raises ValueError if flags do not go together."""
+        if None not in (self.test_images, self.validation_images):
+            raise ValueError("--test_images has no effect with --validation_images.")
+        if self.profile_steps and self.profile_steps[1] < self.profile_steps[0]:
+            first, last = self.profile_steps
+            raise ValueError(
+                f"--profile_steps must be the first and the last step, got {first},{last}."
+            )
+        defenses.get(self.defense)
+
+    def check_effects(self) -> None:
+        """Raises ValueError if a flag that is set has no effect on the defense."""
+        defense = defenses.get(self.defense)
+        for name, reason in ineffective(defense).items():
+            if getattr(self, name) != _FIELDS[name].default:
+                flag = name.rstrip("_")
+                raise ValueError(f"--{flag} has no effect on defense '{defense.name}': {reason}.")
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder within that of the data set."""
+        return f"{self.model}_{self.defense}_seed{self.seed}"
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """The run's folder."""
+        return pathlib.Path(self.output_dir or f"runs/{self.dataset}/{self.name}")
+
+    @property
+    def transformations(self) -> TransformationSet:
+        """The set S."""
+        return TransformationSet(self.max_translation, self.max_translation, self.max_rotation)
+
+    @property
+    def policy(self) -> str:
+        """Keras's name of the precision."""
+        return POLICIES[self.mixed_precision]
+
+    @property
+    def use_xla(self) -> bool:
+        """Whether to compile with XLA."""
+        return use_xla(self.xla)
+
+    def for_defense(self, defense: defenses.Defense, **changes: Any) -> RunConfig:
+        """Returns this run with another defense, without the flags that have no effect on it."""
+        unset = {name: _FIELDS[name].default for name in ineffective(defense)}
+        return dataclasses.replace(self, defense=defense.name, **unset, **changes)
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
+
+
+def ineffective(defense: defenses.Defense) -> dict[str, str]:
+    """Returns the fields of a RunConfig that have no effect on a defense, and why."""
+    kind = defense.search_kind
+    searches = kind in ("gradient", "grid") or defense.k > 1
+    effects = {
+        "lambda_": (defense.regularizer is not None, "its loss has no regularizer"),
+        "search_from": (searches, "it does not search"),
+        "pgd_step_sizes": (kind == "gradient", "it does not search by pgd"),
+        "pgd_start": (kind == "gradient", "it does not search by pgd"),
+        "grid_counts": (kind == "grid", "it does not search a grid"),
+    }
+    return {name: reason for name, (effective, reason) in effects.items() if not effective}
+
+
+def use_xla(choice: str) -> bool:
+    """Returns whether "on", "off" or "auto" (on where there is a GPU) means XLA here."""
+    if choice != "auto":
+        return choice == "on"
+    # On CPUs oneDNN without XLA was the faster one, on both stacks: scripts/benchmark.py xla.
+    return bool(tf.config.list_physical_devices("GPU"))

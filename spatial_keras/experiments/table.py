@@ -1,0 +1,293 @@
+"""Defenses side by side: each trained with several seeds, and the paper's table of them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gc
+import io
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras import data
+from spatial_keras.experiments import run_config, run_folder, train
+from spatial_keras.experiments.checkpoints import DivergedError
+from spatial_keras.experiments.options import Config, nested, option
+from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.support import files
+from spatial_keras.training import defenses
+
+
+@dataclasses.dataclass(frozen=True)
+class TableConfig(Config):
+    """A table of defenses; each field is a flag of table.py, beside those of its runs."""
+
+    defenses: tuple[str, ...] | None = option(
+        None,
+        "Table",
+        "Rows of the table of defenses with commas between, e.g. std,std_star,wo10_kl.",
+    )
+    seeds: int = option(3, "Table", "Runs of each defense, with the seeds 0, 1, ...", low=1)
+    output_dir: str | None = option(
+        None,
+        "Table",
+        "Folder of the table and of its runs, in which the same command continues; default: "
+        "runs/tables/DATASET.",
+        recorded=False,
+    )
+    run: RunConfig = nested(RunConfig, without=("defense", "seed"))
+
+    def check(self) -> None:
+        """Raises ValueError if there are no defenses, or flags have no effect on any of them."""
+        if not self.defenses:
+            raise ValueError("give --defenses=NAME,NAME,..., e.g. --defenses=std,std_star,wo10_kl.")
+        for name in self.defenses:
+            if self.defenses.count(name) > 1:
+                count = self.defenses.count(name)
+                raise ValueError(f"--defenses has '{name}' {count} times.")
+        found = [run_config.ineffective(defenses.get(name)).keys() for name in self.defenses]
+        default = RunConfig()
+        for name in set.intersection(*map(set, found)):
+            if getattr(self.run, name) != getattr(default, name):
+                names = ",".join(self.defenses)
+                raise ValueError(
+                    f"--{name.rstrip('_')} has no effect on any of --defenses={names}."
+                )
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """The folder of the table and of its runs."""
+        return pathlib.Path(self.output_dir or f"runs/tables/{self.run.dataset}")
+
+    def runs(self) -> list[RunConfig]:
+        """Returns the configurations of the runs, defense by defense."""
+        found = [
+            self.run.for_defense(defenses.get(name), seed=seed)
+            for name in self.defenses
+            for seed in range(self.seeds)
+        ]
+        return [dataclasses.replace(run, output_dir=str(self.folder / run.name)) for run in found]
+
+
+# Measure -> (its column in Markdown, decimals there). Accuracies are in %.
+COLUMNS = {
+    "natural": ("natural, %", 2),
+    "random": ("random, %", 2),
+    "grid": ("grid, %", 2),
+    "seconds_per_step": ("seconds per step", 4),
+}
+# In CSV there are also these.
+MEASURES = (*COLUMNS, "seconds_per_search", "seconds_per_gradient")
+_NONE = "-"
+
+
+def forget_models() -> None:
+    """Frees the memory of models that were trained before, in a process that trains several.
+
+    Even so one graph stays for every `fit`: 9 MB for a ResNet-8.
+    """
+    tf.keras.backend.clear_session()
+    gc.collect()
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table in Markdown, without a last line break."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Returns the mean and its standard error, each None where there are too few values."""
+    if not values:
+        return None, None
+    error = float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else None
+    return float(np.mean(values)), error
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The runs of one defense.
+
+    Attributes:
+      defense: its name.
+      results: what the runs that came to their end wrote into results.json.
+      diverged: the seeds of the others.
+    """
+
+    defense: str
+    results: Sequence[dict[str, Any]]
+    diverged: Sequence[int]
+
+    def statistics(self, measure: str) -> tuple[float | None, float | None]:
+        """Returns mean and standard error of a measure over the runs that have it."""
+        found = [{**r["accuracies"], **r["timing"]}.get(measure) for r in self.results]
+        scale = 1 if measure.startswith("seconds") else 100
+        return mean_and_error([scale * value for value in found if value is not None])
+
+    def cells(self) -> list[str]:
+        """Returns the row for people: the defense, "mean ± error" of each column, the runs."""
+        texts = []
+        for measure, (_, decimals) in COLUMNS.items():
+            mean, error = (
+                _NONE if value is None else f"{value:.{decimals}f}"
+                for value in self.statistics(measure)
+            )
+            texts.append(_NONE if mean == _NONE else f"{mean} ± {error}")
+        runs = str(len(self.results))
+        if self.diverged:
+            runs += f" (diverged: {_seeds(self.diverged)})"
+        return [self.defense, *texts, runs]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """The paper's table: of every defense natural, random and grid accuracy and the cost of a step.
+
+    Attributes:
+      title: of what.
+      caption: how the numbers came about.
+      command: makes the table.
+      rows: one per defense.
+    """
+
+    title: str
+    caption: str
+    command: str
+    rows: Sequence[Row]
+
+    @property
+    def header(self) -> list[str]:
+        """The columns' names, for people."""
+        return ["defense", *(header for header, _ in COLUMNS.values()), "runs"]
+
+    def to_markdown(self) -> str:
+        """Returns the table with its caption."""
+        table = markdown_table(self.header, [row.cells() for row in self.rows])
+        return f"# {self.title}\n\n{table}\n\n{self.caption}\n\n```bash\n{self.command}\n```\n"
+
+    def to_csv(self) -> str:
+        """Returns a line per defense; accuracies in %, nothing where there is no number."""
+        statistics = [f"{measure}_{name}" for measure in MEASURES for name in ("mean", "error")]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["defense", "runs", "diverged", *statistics])
+        for row in self.rows:
+            numbers = [value for measure in MEASURES for value in row.statistics(measure)]
+            texts = ["" if number is None else f"{number:.6g}" for number in numbers]
+            writer.writerow([row.defense, len(row.results), len(row.diverged), *texts])
+        return text.getvalue()
+
+
+@dataclasses.dataclass
+class Comparison:
+    """The runs of a table, ready to start or to continue.
+
+    Attributes:
+      runs: their configurations, defense by defense.
+      folder: where the runs' folders lie and the table will.
+      images: the data set; None if all runs are finished.
+    """
+
+    runs: list[RunConfig]
+    folder: pathlib.Path
+    images: data.Dataset | None
+
+    def run(self, command: str, say: Callable[[str], Any]) -> Table:
+        """Trains and evaluates what is not finished, and writes table.md and table.csv.
+
+        A run that diverges is named in the table; started again, it continues from its last
+        checkpoint and diverges again.
+
+        Args:
+          command: what the table says it was made by.
+          say: called with a line at each run.
+        """
+        outcomes = []
+        for number, run in enumerate(self.runs, 1):
+            line = f"run {number} of {len(self.runs)}: {run.defense}, seed {run.seed}"
+            results = run_folder.read_results(run.folder)
+            if results is not None:
+                say(f"{line}, finished before")
+            else:
+                say(line)
+                forget_models()
+                results = _train(run, self.images, say)
+            outcomes.append((run, results))
+        table = self._table(command, outcomes)
+        files.write_text(self.folder / "table.md", table.to_markdown())
+        files.write_text(self.folder / "table.csv", table.to_csv())
+        return table
+
+    def _table(
+        self, command: str, outcomes: list[tuple[RunConfig, dict[str, Any] | None]]
+    ) -> Table:
+        rows = []
+        for name in dict.fromkeys(run.defense for run in self.runs):
+            mine = [(run.seed, found) for run, found in outcomes if run.defense == name]
+            results = [found for _, found in mine if found is not None]
+            rows.append(Row(name, results, [seed for seed, found in mine if found is None]))
+        results = [found for _, found in outcomes if found is not None]
+        title = f"Defenses on {self.runs[0].dataset}"
+        return Table(title, self._caption(results), command, rows)
+
+    def _caption(self, results: list[dict[str, Any]]) -> str:
+        run = self.runs[0]
+        if not results:  # all diverged
+            count = len(train.select_images(run, self.images).test_images[: run.test_images])
+            found = {"flags": run.texts(), "versions": train.versions()}
+            results = [{"test_images": count, **found}]
+        seeds = _seeds(list(dict.fromkeys(run.seed for run in self.runs)))
+        # A table that was continued elsewhere may have several.
+        versions = dict.fromkeys(
+            ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+            for found in results
+        )
+        images = "" if run.train_images is None else f"{run.train_images:,} training images; "
+        return (
+            f"Mean ± standard error over the seeds. Data set: {run.dataset}; {images}network: "
+            f"{run.model}, width {run.width:g}; {run.steps:,} steps; batch size "
+            f"{run.batch_size}; {train.evaluated_on(results[0])}; {seeds}; "
+            f"{' and '.join(versions)}. Made by"
+        )
+
+
+def prepare(config: TableConfig) -> Comparison:
+    """Checks all runs of a table before the first one trains.
+
+    Raises:
+      ValueError: values do not go together, or a folder holds another run.
+    """
+    runs = config.runs()
+    for run in runs:
+        run_folder.check(run.folder, run)
+    images = None
+    if any(run_folder.read_results(run.folder) is None for run in runs):
+        images = train.load_images(runs[0])
+        classifier = train.build_classifier(runs[0], train.select_images(runs[0], images))
+        for run in runs[:: config.seeds]:
+            train.build_model(run, classifier)
+    for run in runs:
+        run_folder.RunFolder(run.folder, run)
+    return Comparison(runs, config.folder, images)
+
+
+def _train(
+    config: RunConfig, images: data.Dataset, say: Callable[[str], Any]
+) -> dict[str, Any] | None:
+    """Returns the results of a run; None if it diverged."""
+    run = train.prepare(config, images)
+    if run.checkpoints.step:
+        say(f"continuing from step {run.checkpoints.step} of {config.steps}")
+    try:
+        return run.run()
+    except DivergedError as error:
+        say(f"diverged: {error}")
+        return None
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

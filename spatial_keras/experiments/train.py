@@ -1,0 +1,261 @@
+"""A training run from its configuration to its results."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import platform
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras import callbacks, data, evaluation, figures, models
+from spatial_keras.experiments import checkpoints, progress, run_folder
+from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.training import defenses, optimizers
+from spatial_keras.training.robust_model import RobustModel
+
+
+@dataclasses.dataclass
+class Experiment:
+    """A training run, ready to start or to continue.
+
+    Attributes:
+      config: what the run is.
+      dataset: the images.
+      model: the compiled RobustModel.
+      folder: the run's folder.
+      checkpoints: saves and restores.
+    """
+
+    config: RunConfig
+    dataset: data.Dataset
+    model: RobustModel
+    folder: run_folder.RunFolder
+    checkpoints: checkpoints.Checkpoints
+
+    def run(self) -> dict[str, Any]:
+        """Trains, evaluates and writes the results, from wherever the run stopped."""
+        config, results = self.config, self.folder.read_results()
+        if results is None:
+            timing = self.train()
+            accuracies = self.evaluate()
+            kind = "test" if config.validation_images is None else "validation"
+            callbacks.log_accuracies(self._logs, config.steps, accuracies, kind)
+            results = self._results(timing, accuracies)
+            if config.training_accuracy_images:
+                results["training_accuracies"] = self.evaluate_training()
+            self.folder.write("classifier.keras", self.model.classifier.save)
+            self._draw_examples()
+            self.folder.write_results(results)
+        return results
+
+    def train(self) -> dict[str, float | None]:
+        """Trains to the last step and returns seconds per step, of it in search and gradient."""
+        config, first_step = self.config, self.checkpoints.step
+        batch = slice(config.batch_size)
+        logs = callbacks.TensorBoardLogs(
+            self.model,
+            self._logs,
+            self.dataset.train_images[batch],
+            self.dataset.train_labels[batch],
+            self.dataset.class_names,
+            first_step,
+            config.log_every,
+            config.texts(),
+        )
+        watching = [progress.ProgressBar(config.steps, first_step), self.checkpoints, logs]
+        if config.profile_steps:
+            watching.append(callbacks.Profile(self._logs, *config.profile_steps))
+        start = time.perf_counter()
+        if first_step < config.steps:
+            self.model.fit(
+                self.dataset.training_batches(
+                    config.batch_size, config.seed, first_step, config.mirror
+                ),
+                steps_per_epoch=config.steps - first_step,
+                callbacks=watching,
+                shuffle=False,  # the data set is in its order already; Keras 3 would warn
+                verbose=0,
+            )
+        return {
+            "train_seconds": time.perf_counter() - start,
+            "seconds_per_step": logs.seconds_per_step,
+            "seconds_per_search": logs.seconds_per_search,
+            "seconds_per_gradient": logs.seconds_per_gradient,
+        }
+
+    @property
+    def _logs(self) -> pathlib.Path:
+        return self.folder.path / "tensorboard"
+
+    def evaluate(self) -> dict[str, float]:
+        """Returns natural, random and grid accuracy on the images to evaluate on, in [0, 1].
+
+        Raises:
+          DivergedError: the weights are finite, but the logits are not.
+        """
+        first = slice(self.config.test_images)
+        evaluator = self._evaluator(
+            self.dataset.test_images[first], self.dataset.test_labels[first]
+        )
+        natural, random = evaluator.natural(), evaluator.random(seed=self.config.seed)
+        return _accuracies(natural, random, _grid(evaluator, natural))
+
+    def evaluate_training(self) -> dict[str, float]:
+        """Returns natural and grid accuracy on the first training images, in [0, 1]."""
+        first = slice(self.config.training_accuracy_images)
+        evaluator = self._evaluator(
+            self.dataset.train_images[first], self.dataset.train_labels[first]
+        )
+        natural = evaluator.natural()
+        return _accuracies(natural, _grid(evaluator, natural))
+
+    def _evaluator(self, images: np.ndarray, labels: np.ndarray) -> evaluation.Evaluator:
+        try:
+            return evaluation.Evaluator(
+                self.model,
+                images,
+                labels,
+                transformations=self.config.transformations,
+                xla=self.model.xla,
+            )
+        except ValueError as error:
+            # The images and S were checked when the run was built; this is about the logits.
+            raise checkpoints.DivergedError(
+                f"after step {self.checkpoints.step} {error}"
+            ) from error
+
+    def _results(
+        self, timing: dict[str, float | None], accuracies: dict[str, float]
+    ) -> dict[str, Any]:
+        return {
+            "accuracies": accuracies,
+            "test_images": len(self.dataset.test_images[: self.config.test_images]),
+            "steps": self.config.steps,
+            "timing": timing,
+            "flags": self.config.texts(),
+            "versions": versions(),
+        }
+
+    def _draw_examples(self) -> None:
+        if self.model.search is None:
+            return
+        images = self.dataset.test_images[:8]
+        labels = self.dataset.test_labels[:8]
+        seed = tf.constant([self.config.seed, self.config.steps])
+        parameters = self.model.worst_transformations(images, labels, seed)
+        figure = callbacks.draw_examples(
+            self.model, images, labels, parameters, self.dataset.class_names
+        )
+        content = figures.to_png(figure)
+        self.folder.write("examples.png", lambda path: path.write_bytes(content))
+
+
+def _grid(evaluator: evaluation.Evaluator, natural: evaluation.Outcome) -> evaluation.Outcome:
+    with progress.PassBar("grid") as bar:
+        return evaluator.grid(natural=natural, on_progress=bar.update)
+
+
+def _accuracies(*outcomes: evaluation.Outcome) -> dict[str, float]:
+    return {outcome.name: outcome.accuracy for outcome in outcomes}
+
+
+def prepare(
+    config: RunConfig, images: data.Dataset | None = None, model: RobustModel | None = None
+) -> Experiment:
+    """Builds a run and restores its newest checkpoint.
+
+    Args:
+      config: what the run is.
+      images: what `load_images` returns for it, where it is at hand.
+      model: what `build_model` returns for it, likewise.
+
+    Raises:
+      ValueError: values do not go together, or the folder cannot be used.
+    """
+    config.check_effects()
+    dataset = select_images(config, images or load_images(config))
+    model = model or build_model(config, build_classifier(config, dataset))
+    folder = run_folder.RunFolder(config.folder, config)
+    saver = checkpoints.Checkpoints(model, folder.path / "checkpoints", config.checkpoint_every)
+    saver.restore()
+    return Experiment(config, dataset, model, folder, saver)
+
+
+def load_images(config: RunConfig) -> data.Dataset:
+    """Returns the data set that the run takes its images from."""
+    return data.get(config.dataset, config.data_dir, config.image_size)
+
+
+def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
+    """Returns the images of a data set that the run trains and is evaluated on.
+
+    Raises:
+      ValueError: they are too few or too small for the run.
+    """
+    if config.validation_images is not None:
+        images = images.hold_out(config.validation_images)
+    if config.train_images is not None:
+        images = images.subset(config.train_images, config.seed)
+    images.training_batches(config.batch_size, config.seed)  # refuses too large a batch
+    config.transformations.check_fits(*images.input_shape[:2])
+    return images
+
+
+def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
+    """Returns the run's network for these images, with its first weights."""
+    tf.keras.mixed_precision.set_global_policy(config.policy)
+    tf.keras.utils.set_random_seed(config.seed)
+    return models.get(
+        config.model,
+        num_classes=dataset.num_classes,
+        input_shape=dataset.input_shape,
+        width=config.width,
+    )
+
+
+def build_model(config: RunConfig, classifier: tf.keras.Model) -> RobustModel:
+    """Returns the compiled RobustModel that trains the classifier."""
+    defense, xla = defenses.get(config.defense), config.use_xla
+    optimizer = optimizers.get(
+        config.optimizer,
+        config.learning_rate,
+        config.steps,
+        config.weight_decay,
+        config.schedule,
+    )
+    weight = {} if config.lambda_ is None else {"regularizer_weight": config.lambda_}
+    model = defense.build(
+        classifier,
+        config.transformations,
+        SpatialWarp.fastest(xla=xla, differentiable=defense.search_kind == "gradient"),
+        step_sizes=config.pgd_step_sizes,
+        random_start=config.pgd_start != "zero",
+        grid_counts=config.grid_counts,
+        weight_decay=0.0 if config.optimizer in optimizers.DECOUPLED else config.weight_decay,
+        search_from=int(config.search_from * config.steps),
+        seed=config.seed,
+        xla=xla,
+        **weight,
+    )
+    model.compile(optimizer=optimizer, jit_compile=False)
+    return model
+
+
+def evaluated_on(results: dict[str, Any]) -> str:
+    """Returns what a finished run was evaluated on, such as "360 test images"."""
+    kind = "held-out training" if "validation_images" in results["flags"] else "test"
+    return f"{results['test_images']:,} {kind} images"
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of what the results depend on."""
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,260 @@
+"""A search with KerasTuner, from its configuration to its table and figure."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras_tuner as kt
+
+from spatial_keras import figures
+from spatial_keras.experiments import command_line, run_folder, table, train
+from spatial_keras.experiments.hyper_model import (
+    EPOCHS,
+    FACTOR,
+    OBJECTIVE,
+    ExperimentHyperModel,
+    Space,
+)
+from spatial_keras.experiments.options import Config, nested, option
+from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.experiments.trials import Trial, Trials
+from spatial_keras.support import files
+from spatial_keras.training import defenses
+
+FLAGS_FILE, BEST_FILE = "search.flags", "best.flags"
+_MAX_TRIALS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class TuneConfig(Config):
+    """A search; each field is a flag of tune.py, beside those of its trials."""
+
+    tuner: str = option(
+        "random",
+        "Search",
+        "How KerasTuner chooses the trials.",
+        choices=("random", "hyperband", "bayesian"),
+    )
+    max_trials: int | None = option(
+        None,
+        "Search",
+        f"Trials of random and bayesian; default: {_MAX_TRIALS}. Hyperband's plan has 23.",
+        low=1,
+        recorded=False,
+    )
+    lambdas: tuple[float, ...] | None = option(
+        None,
+        "Search",
+        "Smallest and largest weight of the regularizer to try, e.g. 0.25,32; default: a 32nd of "
+        "the paper's and 4 times that, unless --lambda gives one.",
+        count=2,
+        low=0,
+        exclusive_low=True,
+    )
+    learning_rates: tuple[float, ...] | None = option(
+        None,
+        "Search",
+        "Smallest and largest learning rate to try, e.g. 0.03,0.3; default: --learning_rate.",
+        count=2,
+        low=0,
+        exclusive_low=True,
+    )
+    ks: tuple[int, ...] | None = option(
+        None,
+        "Search",
+        "The k of Wo-k to choose from, e.g. 1,5,10; default: that of --defense.",
+        low=1,
+    )
+    validation_images: int = option(
+        300,
+        "Search",
+        "Training images to hold out and judge the trials by; never the test images.",
+        low=1,
+    )
+    output_dir: str | None = option(
+        None,
+        "Search",
+        "Folder of the search and of its trials, in which the same command continues; default: "
+        "runs/tune/DATASET.",
+        recorded=False,
+    )
+    # A search is of many runs: they are short by default, minutes on a laptop.
+    run: RunConfig = nested(
+        RunConfig,
+        without=("test_images", "profile_steps"),
+        model="resnet8",
+        width=0.5,
+        steps=800,
+    )
+
+    def check(self) -> None:
+        """Raises ValueError if flags do not go together, or there is nothing to search."""
+        for name in ("lambdas", "learning_rates"):
+            values = getattr(self, name)
+            if values and not values[0] < values[1]:
+                text = ",".join(f"{value:g}" for value in values)
+                raise ValueError(f"--{name} must be positive and ascending, got '{text}'.")
+        if self.tuner == "hyperband" and self.max_trials is not None:
+            raise ValueError(
+                "--max_trials has no effect on --tuner=hyperband, whose plan is fixed."
+            )
+        defense = defenses.get(self.run.defense)
+        if self.lambdas and self.run.lambda_ is not None:
+            raise ValueError("give --lambda or --lambdas, not both.")
+        if self.lambdas and not defense.regularizer:
+            raise ValueError(
+                f"--lambdas has no effect on defense '{defense.name}': no regularizer."
+            )
+        if self.ks and not defense.name.startswith("wo"):
+            raise ValueError(f"--ks has no effect on defense '{defense.name}': it has no k.")
+        if self.space == Space():
+            raise ValueError(
+                f"there is nothing to search: defense '{defense.name}' with "
+                f"--lambda={self.run.lambda_} has no weight to choose; give --learning_rates or "
+                "--ks."
+            )
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """The folder of the search and of its trials."""
+        return pathlib.Path(self.output_dir or f"runs/tune/{self.run.dataset}")
+
+    @property
+    def space(self) -> Space:
+        """What is chosen for each trial."""
+        defense, lambdas = defenses.get(self.run.defense), self.lambdas
+        if defense.regularizer and self.run.lambda_ is None and not lambdas:
+            lambdas = (defense.regularizer_weight / 32, defense.regularizer_weight * 4)
+        return Space(lambdas, self.learning_rates, self.ks)
+
+    @property
+    def trial(self) -> RunConfig:
+        """The configuration of a trial, before anything is chosen."""
+        return dataclasses.replace(
+            self.run, validation_images=self.validation_images, output_dir=None
+        )
+
+
+class _Tuner(kt.Tuner):
+    """Runs each trial in the folder where KerasTuner keeps its trial.json."""
+
+    def __init__(self, say: Callable[[str], Any], **options: Any) -> None:
+        self._say = say
+        super().__init__(**options)
+
+    def run_trial(self, trial: kt.engine.trial.Trial) -> dict[str, float]:
+        hp, number = trial.hyperparameters, int(trial.trial_id) + 1
+        chosen = ", ".join(f"{k} {v:.3g}" for k, v in hp.values.items() if "/" not in k)
+        self._say(f"trial {number}: {chosen}")
+        table.forget_models()
+        try:
+            model = self.hypermodel.build(hp)
+            return self.hypermodel.fit(hp, model, self.get_trial_dir(trial.trial_id))
+        except Exception as error:
+            # KerasTuner would only note it in the trial's file, and go on.
+            raise kt.errors.FatalRuntimeError(f"trial {number}: {error}") from error
+
+
+@dataclasses.dataclass
+class Study:
+    """A search, ready to start or to continue.
+
+    In KerasTuner's distributed mode, which environment variables turn on, the process of the chief
+    chooses the trials and those of the workers run them.
+
+    Attributes:
+      config: what is searched.
+      oracle: chooses.
+      hyper_model: runs the trials.
+    """
+
+    config: TuneConfig
+    oracle: kt.Oracle
+    hyper_model: ExperimentHyperModel
+
+    def run(self, say: Callable[[str], Any]) -> Trials | None:
+        """Runs all trials that have not ended, and writes table, figure and best.flags.
+
+        Args:
+          say: called with a line at each trial.
+
+        Returns:
+          The trials; None on a worker, where they are unknown: the chief has them.
+        """
+        tuner = _Tuner(
+            say,
+            oracle=self.oracle,
+            hypermodel=self.hyper_model,
+            directory=self.config.folder.parent,
+            project_name=self.config.folder.name,
+        )
+        tuner.search()
+        if tuner.oracle is not self.oracle:  # KerasTuner put the chief's in its place
+            return None
+        trials = self._trials()
+        self._write(trials)
+        return trials
+
+    def _trials(self) -> Trials:
+        found, space = [], self.config.space
+        for name, trial in self.oracle.trials.items():
+            config = self.hyper_model.config(trial.hyperparameters)
+            results = run_folder.read_results(self.config.folder / f"trial_{name}")
+            found.append(Trial(int(name) + 1, config, results))
+        found.sort(key=lambda trial: trial.rank)
+        chosen = {
+            "lambda": space.lambdas,
+            "learning_rate": space.learning_rates,
+            "k": space.ks,
+            "steps": self.config.tuner == "hyperband",
+        }
+        return Trials(found, [name for name, is_chosen in chosen.items() if is_chosen])
+
+    def _write(self, trials: Trials) -> None:
+        run, folder = self.config.trial, self.config.folder
+        caption = (
+            f"Network: {run.model}, width {run.width:g}; {run.steps:,} steps; accuracies on "
+            f"{run.validation_images:,} held-out training images."
+        )
+        title = f"{run.defense} on {run.dataset}: the trials of a search"
+        files.write_text(folder / "table.md", trials.to_markdown(title, caption))
+        files.write_text(folder / "table.csv", trials.to_csv())
+        curves = trials.curves()
+        if curves:
+            figures.save(figures.lambda_curves(curves), folder, "lambda")
+        best = dataclasses.replace(trials.trials[0].config, steps=run.steps, validation_images=None)
+        files.write_text(folder / BEST_FILE, command_line.flagfile(best))
+
+
+def prepare(config: TuneConfig) -> Study:
+    """Checks a search before its first trial, and builds what runs it.
+
+    Raises:
+      ValueError: values do not go together, or the folder holds another search.
+    """
+    run_folder.check(config.folder, config, FLAGS_FILE)
+    run = config.trial
+    images = train.load_images(run)
+    train.select_images(run, images)  # refuses
+    hyper_model = ExperimentHyperModel(run, config.space, images)
+    hyper_model.build(kt.HyperParameters())  # refuses
+    run_folder.RunFolder(config.folder, config, FLAGS_FILE)
+    return Study(config, _oracle(config), hyper_model)
+
+
+def _oracle(config: TuneConfig) -> kt.Oracle:
+    common = {"objective": OBJECTIVE, "seed": config.run.seed + 1}  # 0 would be a random one
+    if config.tuner == "hyperband":
+        oracle = kt.oracles.HyperbandOracle(max_epochs=EPOCHS, factor=FACTOR, **common)
+    else:
+        kinds = {
+            "random": kt.oracles.RandomSearchOracle,
+            "bayesian": kt.oracles.BayesianOptimizationOracle,
+        }
+        number = config.max_trials or _MAX_TRIALS
+        oracle = kinds[config.tuner](max_trials=number, **common)
+    oracle.verbose = 0
+    return oracle

@@ -1,0 +1,219 @@
+"""Finished runs by variant: what they were trained with, apart from the seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spatial_keras import figures
+from spatial_keras.experiments import run_folder, table
+from spatial_keras.training import defenses
+
+# What runs may differ in to be drawn together: each such variant is a point or line of its own.
+_VARYING = ("defense", "lambda", "model", "width", "pgd_step_sizes", "pgd_start", "grid_counts")
+# What makes no difference, or what standard errors are over.
+_REPEATS = ("seed", "checkpoint_every", "log_every")
+_METHODS = {"at": "AT", "alp": "ALP", "klc": "KL-C", "kl": "KL", "l2": "L2"}
+_SEARCHES = {"worst_of_k": "Wo-{0.k}", "gradient": "S-PGD-{0.steps}", "grid": "grid"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Variant:
+    """Runs that differ in their seeds only.
+
+    Attributes:
+      defense: what they were trained with.
+      weight: lambda; None where the loss has no regularizer.
+      others: their other flags by which variants differ, name -> text.
+      row: their results.
+    """
+
+    defense: defenses.Defense
+    weight: float | None
+    others: dict[str, str]
+    row: table.Row
+
+    @property
+    def is_papers(self) -> bool:
+        """Whether lambda is the paper's."""
+        return self.weight in (None, self.defense.regularizer_weight)
+
+    @property
+    def method(self) -> str:
+        """The defense without its search and its images, as the paper writes it."""
+        parts = self.defense.name.split("_")
+        return "std*" if parts[-1] == "star" else _METHODS.get(parts[min(1, len(parts) - 1)], "std")
+
+    @property
+    def batch(self) -> str:
+        """The images that the cross-entropy is on: "rob", "nat" or "mix"."""
+        return {"worst": "rob", "natural": "nat", "both": "mix"}[self.defense.cross_entropy]
+
+    @property
+    def search(self) -> str:
+        """The search, as the paper writes it; nothing for std and std*."""
+        if self.method.startswith("std"):
+            return ""
+        return _SEARCHES[self.defense.search_kind].format(self.defense)
+
+
+def find(folder: pathlib.Path) -> dict[pathlib.Path, dict[str, Any] | None]:
+    """Returns the results of the runs in a folder, at any depth: run's folder -> results.
+
+    Returns:
+      None for the results of a run that has not finished.
+
+    Raises:
+      ValueError: there is no such folder, or results cannot be read.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"--runs: there is no folder '{folder}'.")
+    found = {}
+    for file in sorted(folder.rglob(run_folder.FLAGS_FILE)):
+        try:
+            results = run_folder.read_results(file.parent)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"the results in {file.parent} cannot be read: {error}") from error
+        if results is not None:
+            _check(results, file.parent)
+        found[file.parent] = results
+    return found
+
+
+def _check(results: Any, folder: pathlib.Path) -> None:
+    if not isinstance(results, dict):
+        raise ValueError(f"the results in {folder} are not those of a run.")
+    for name in ("accuracies", "flags", "timing"):
+        if not isinstance(results.get(name), dict):
+            raise ValueError(f"the results in {folder} have no '{name}'.")
+
+
+def read(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the results of the finished runs in a folder, at any depth.
+
+    Raises:
+      ValueError: there is no such folder, or results cannot be read.
+    """
+    return [results for results in find(folder).values() if results is not None]
+
+
+def comparable(
+    runs: Mapping[pathlib.Path, dict[str, Any]],
+) -> dict[str, dict[pathlib.Path, dict[str, Any]]]:
+    """Returns finished runs in lots, each of which `group` takes.
+
+    Args:
+      runs: run's folder -> results.
+
+    Returns:
+      What tells a lot apart, such as "--steps=400", nothing if there is one lot only -> its runs.
+    """
+    names = _differing(list(runs.values()))
+    lots: dict[str, dict[pathlib.Path, dict[str, Any]]] = {}
+    for folder, results in runs.items():
+        values = results["flags"]
+        texts = [f"--{n}={values[n]}" if n in values else f"no --{n}" for n in names]
+        lots.setdefault(", ".join(texts), {})[folder] = results
+    return lots
+
+
+def group(runs: Sequence[dict[str, Any]]) -> list[Variant]:
+    """Returns runs by variant.
+
+    Args:
+      runs: what train.py wrote into results.json, of each.
+
+    Raises:
+      ValueError: there are none, or they cannot be compared.
+    """
+    if not runs:
+        raise ValueError("there is no finished run in --runs.")
+    for name, values in _differing(runs).items():
+        raise ValueError(f"the runs in --runs differ in --{name}: {', '.join(values)}.")
+    by_variant: dict[tuple, list[dict[str, Any]]] = {}
+    for run in runs:
+        by_variant.setdefault(_key(run["flags"]), []).append(run)
+    found = []
+    for (defense, weight, *others), mine in by_variant.items():
+        texts = dict(zip(_VARYING[2:], others))
+        row = table.Row(defense, mine, [])
+        found.append(Variant(defenses.get(defense), weight, texts, row))
+    return found
+
+
+def _differing(runs: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Returns the flags that keep runs from being drawn together, each with its values."""
+    names = sorted({name for run in runs for name in run["flags"]} - {*_VARYING, *_REPEATS})
+    values = {name: sorted({run["flags"].get(name, "not set") for run in runs}) for name in names}
+    return {name: found for name, found in values.items() if len(found) > 1}
+
+
+def _key(values: dict[str, str]) -> tuple:
+    defense = defenses.get(values["defense"])
+    default = defense.regularizer_weight if defense.regularizer else None
+    weight = float(values["lambda"]) if "lambda" in values else default
+    return (defense.name, weight, *(values.get(name, "") for name in _VARYING[2:]))
+
+
+def lines_over_k(found: Sequence[Variant]) -> list[list[int]]:
+    """Returns the numbers of the variants that differ in k only, by k."""
+    lines: dict[tuple, list[int]] = {}
+    for i, one in enumerate(found):
+        if one.search.startswith("Wo-"):
+            key = (one.method, one.batch, one.weight, *one.others.values())
+            lines.setdefault(key, []).append(i)
+    by_k = [sorted(line, key=lambda i: found[i].defense.k) for line in lines.values()]
+    return [line for line in by_k if len(line) > 1]
+
+
+def point_names(found: Sequence[Variant]) -> list[str]:
+    """Returns names such as "KL nat Wo-10", with what else tells the variants apart."""
+    names = []
+    for one in found:
+        batch = "" if one.batch == "rob" or one.method.startswith("std") else one.batch
+        weight = "" if one.is_papers else f"λ={one.weight:g}"
+        parts = (one.method, batch, one.search, weight, *differences(one, found))
+        names.append(" ".join(part for part in parts if part))
+    return names
+
+
+def differences(one: Variant, found: Sequence[Variant]) -> list[str]:
+    """Returns a variant's other flags that tell it apart: of networks, or of one defense."""
+    texts = []
+    for name, text in one.others.items():
+        of_network = name in ("model", "width")
+        peers = [other for other in found if of_network or other.defense == one.defense]
+        if text and len({other.others[name] for other in peers}) > 1:
+            texts.append(text if name == "model" else f"{name}={text}")
+    return texts
+
+
+def lambda_curve(line: Sequence[Variant], *differences: str) -> figures.Curve:
+    """Returns the accuracies of variants that differ in lambda, named by what they share.
+
+    Args:
+      line: the variants.
+      differences: what else tells the curve apart; empty texts are left out.
+    """
+    line = sorted(line, key=lambda one: one.weight)
+    first = line[0]
+    name = ", ".join(part for part in (first.method, first.batch, *differences) if part)
+    weights = np.array([one.weight for one in line])
+    grid, natural = (accuracies(line, measure) for measure in ("grid", "natural"))
+    return figures.Curve(name, first.method, weights, grid, natural)
+
+
+def accuracies(found: Sequence[Variant], measure: str) -> np.ndarray:
+    """Returns mean and standard error of a measure, [variants, 2]; an error of 0 for one run."""
+    return np.array([mean_and_error(one.row.statistics(measure)) for one in found])
+
+
+def mean_and_error(statistics: tuple[float, float | None]) -> tuple[float, float]:
+    """Returns the statistics with an error of 0 where there is none, of one run."""
+    mean, error = statistics
+    return mean, error or 0.0

@@ -1,0 +1,227 @@
+"""The paper's figures: which runs, what to draw of them, where to."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from spatial_keras import figures, theory
+from spatial_keras.experiments import variants
+from spatial_keras.experiments.options import Config, option
+from spatial_keras.experiments.variants import Variant
+from spatial_keras.reporting import subject
+from spatial_keras.reporting.subject import Subject
+
+FIGURE_NAMES = ("rotations", "cost", "no_trade_off", "lambda", "failures")
+
+
+@dataclasses.dataclass(frozen=True)
+class PlotConfig(Config):
+    """What to draw; each field is a flag of plot.py, which --help documents."""
+
+    figures: tuple[str, ...] | None = option(
+        None,
+        "Figures",
+        f"{', '.join(FIGURE_NAMES)}: one or several, with commas between.",
+        choices=FIGURE_NAMES,
+    )
+    all: bool = option(False, "Figures", "All figures that --runs and --run can be drawn for.")
+    runs: str | None = option(
+        None,
+        "Runs",
+        "Folder with runs of train.py or table.py in it, at any depth: for cost and lambda.",
+    )
+    run: str | None = option(
+        None, "Runs", "Folder of one run of train.py: for rotations and failures."
+    )
+    data_dir: str | None = option(
+        None, "Runs", "Folder of the TensorFlow Datasets of --run; default: theirs."
+    )
+    image: int | None = option(
+        None,
+        "Runs",
+        "Number of the test image to rotate; default: the first that some rotation breaks.",
+        low=0,
+        high=subject.IMAGES - 1,
+    )
+    output_dir: str = option(
+        "docs/figures", "Output", "Folder of the figures, each a PNG and an SVG file."
+    )
+
+    def check(self) -> None:
+        """Raises ValueError if it is not clear what to draw, or the run is not there."""
+        if bool(self.figures) == self.all:
+            raise ValueError(
+                f"give either --figures={','.join(FIGURE_NAMES)}, some of them, or --all."
+            )
+        if self.run is not None and not pathlib.Path(self.run).is_dir():
+            raise ValueError(f"--run: there is no folder '{self.run}'.")
+
+
+class ImpossibleError(ValueError):
+    """A figure cannot be drawn from what was given."""
+
+
+@dataclasses.dataclass
+class Gallery:
+    """Figures to draw.
+
+    Attributes:
+      names: of the figures.
+      required: whether a figure that cannot be drawn is a mistake.
+      runs: results of finished runs; None if no folder was given.
+      run: the folder of the classifier's run, if any.
+      data_dir: folder of its images.
+      image: number of the image to rotate, if chosen.
+      folder: gets the figures.
+    """
+
+    names: Sequence[str]
+    required: bool
+    runs: list[dict[str, Any]] | None
+    run: str | None
+    data_dir: str | None
+    image: int | None
+    folder: pathlib.Path
+    _subject: Subject | None = None
+
+    def draw(self, say: Callable[[str], Any]) -> list[pathlib.Path]:
+        """Draws and writes the figures; returns their files.
+
+        Args:
+          say: called with a line for each figure that cannot be drawn and is left out.
+
+        Raises:
+          ValueError: a required figure cannot be drawn; nothing is written.
+        """
+        drawn = {}
+        for name in self.names:
+            try:
+                drawn[name] = FIGURES[name](self)
+            except ImpossibleError as error:
+                if self.required:
+                    raise
+                say(f"left out: {error}")
+        written = [figures.save(figure, self.folder, name) for name, figure in drawn.items()]
+        return [file for pair in written for file in pair]
+
+    def variants(self, name: str) -> list[Variant]:
+        """Returns the runs by variant, for the figure of this name."""
+        if self.runs is None:
+            raise ImpossibleError(f"{name}: needs --runs=FOLDER with runs of train.py in it.")
+        try:
+            return variants.group(self.runs)
+        except ValueError as error:
+            raise ImpossibleError(f"{name}: {error}") from error
+
+    def subject(self, name: str) -> Subject:
+        """Returns the classifier, for the figure of this name."""
+        if self.run is None:
+            raise ImpossibleError(f"{name}: needs --run=FOLDER of train.py.")
+        if self._subject is None:
+            self._subject = subject.load(self.run, self.data_dir)
+        if self._subject is None:
+            raise ImpossibleError(f"{name}: the run in {self.run} has --max_rotation=0.")
+        return self._subject
+
+
+def prepare(config: PlotConfig) -> Gallery:
+    """Reads the results to draw.
+
+    Raises:
+      ValueError: they cannot be read.
+    """
+    runs = None if config.runs is None else variants.read(pathlib.Path(config.runs))
+    return Gallery(
+        list(dict.fromkeys(config.figures or FIGURE_NAMES)),
+        bool(config.figures),
+        runs,
+        config.run,
+        config.data_dir,
+        config.image,
+        pathlib.Path(config.output_dir),
+    )
+
+
+def _rotations(gallery: Gallery) -> figures.Figure:
+    found = gallery.subject("rotations")
+    number = found.first_broken() if gallery.image is None else gallery.image
+    if number >= len(found.images):
+        raise ImpossibleError(
+            f"rotations: --image must be at most {len(found.images) - 1}, got {number}."
+        )
+    label = found.class_names[found.labels[number]]
+    images, degrees, predictions = found.rotated(number)
+    return figures.rotations(images, degrees, label, predictions)
+
+
+def _failures(gallery: Gallery) -> figures.Figure:
+    found = gallery.subject("failures")
+    return figures.failures(found.right, found.degrees)
+
+
+def _cost(gallery: Gallery) -> figures.Figure:
+    found = gallery.variants("cost")
+    # Of several weights, the paper's: they all cost the same.
+    papers = {one.defense for one in found if one.is_papers}
+    found = [one for one in found if one.is_papers or one.defense not in papers]
+    times = [one.row.statistics("seconds_per_step") for one in found]
+    timed = [i for i, (seconds, _) in enumerate(times) if seconds is not None]
+    if not timed:
+        raise ImpossibleError("cost: no run in --runs has the seconds per step.")
+    found = [found[i] for i in timed]
+    seconds, seconds_errors = np.transpose([variants.mean_and_error(times[i]) for i in timed])
+    accuracies, errors = variants.accuracies(found, "grid").T
+    names, lines = variants.point_names(found), variants.lines_over_k(found)
+    return figures.cost(names, seconds, accuracies, seconds_errors, errors, lines)
+
+
+def _lambda(gallery: Gallery) -> figures.Figure:
+    curves: dict[tuple, list[Variant]] = {}
+    for one in gallery.variants("lambda"):
+        if one.weight is not None:
+            curves.setdefault((one.defense.name, *one.others.values()), []).append(one)
+    chosen = [line for line in curves.values() if len(line) > 1]
+    if not chosen:
+        raise ImpossibleError(
+            "lambda: needs runs of one defense with at least two --lambda values."
+        )
+    every = [one for line in chosen for one in line]
+    several = len({one.search for one in every}) > 1
+    drawn = []
+    for line in chosen:
+        search = line[0].search if several else ""
+        drawn.append(variants.lambda_curve(line, search, *variants.differences(line[0], every)))
+    return figures.lambda_curves(drawn)
+
+
+def _no_trade_off(gallery: Gallery) -> figures.Figure:
+    del gallery  # computed, not measured
+    points, circles = theory.circles()
+    titles = {
+        "rotations": "rotations,\nlabel of the circle",
+        "ball": "l∞ ball,\nlabel of the circle",
+        "label turns": "rotations,\nlabel of the angle",
+    }
+    adversaries = [
+        figures.Adversary(
+            titles[name], one.reachable, theory.natural_minimizer(one),
+            np.round(theory.robust_minimizer(one)), theory.trade_off(one),
+        )
+        for name, one in circles.items()
+    ]  # fmt: skip
+    return figures.no_trade_off(points, circles["rotations"].masses, adversaries)
+
+
+# Name -> what draws it.
+FIGURES: dict[str, Callable[[Gallery], figures.Figure]] = {
+    "rotations": _rotations,
+    "cost": _cost,
+    "no_trade_off": _no_trade_off,
+    "lambda": _lambda,
+    "failures": _failures,
+}

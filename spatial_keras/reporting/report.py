@@ -1,0 +1,278 @@
+"""What the page says of the runs: their table and figures, and how each was made."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import pathlib
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from spatial_keras import figures
+from spatial_keras.experiments import table, train, variants
+from spatial_keras.experiments.options import Config, option
+from spatial_keras.reporting import markup, plot
+from spatial_keras.reporting.markup import codes, document, element, picture
+from spatial_keras.support import files
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportConfig(Config):
+    """A page about runs; each field is a flag of report.py, which --help documents."""
+
+    runs: str | None = option(
+        None, "Runs", "Folder with runs of train.py or table.py in it, at any depth."
+    )
+    best_run: bool = option(
+        True,
+        "Runs",
+        "Draw rotations and failures too, with the classifier and the images of the best run.",
+    )
+    data_dir: str | None = option(
+        None, "Runs", "Folder of the TensorFlow Datasets of the best run; default: theirs."
+    )
+    output: str | None = option(
+        None, "Output", "The HTML file to write; default: report.html within --runs."
+    )
+
+    def check(self) -> None:
+        """Raises ValueError if there are no runs, or the output is not an HTML file."""
+        if self.runs is None:
+            raise ValueError("give --runs=FOLDER with runs of train.py or table.py in it.")
+        if self.output is not None and not self.output.endswith(".html"):
+            raise ValueError(f"--output must end in .html, got '{self.output}'.")
+
+    @property
+    def file(self) -> pathlib.Path:
+        """The HTML file to write."""
+        return pathlib.Path(self.output or pathlib.Path(self.runs) / "report.html")
+
+
+# Figure -> (for readers who do not see it, caption).
+_OF_RUNS = {
+    "cost": (
+        "A point for each defense: seconds per training step against grid accuracy in percent.",
+        "Grid accuracy against the time of a training step: means, with bars of one standard "
+        "error. Lines join the Wo-k of one regularizer; of several weights λ the paper's is drawn.",
+    ),
+    "lambda": (
+        "Two charts of accuracy in percent against the weight λ, a curve for each regularizer.",
+        "Grid accuracy, above, and natural accuracy, below, against the weight λ of the "
+        "regularizer: means, with bars of one standard error.",
+    ),
+}
+_OF_CLASSIFIER = {
+    "rotations": (
+        "One test image in seven rotations, the prediction below each.",
+        "A test image over its rotations, the first that one of them breaks, with the predictions "
+        "of {}, of the runs with a classifier the one of the highest grid accuracy. Wrong ones are "
+        "framed and crossed.",
+    ),
+    "failures": (
+        "A map with a row for each image and a column for each rotation, coloured where wrong.",
+        "The rotations at which {} is wrong, for each of the first 100 test images.",
+    ),
+}
+_EXAMPLES = (
+    "Test images above their worst transformations, the prediction above each.",
+    "The first test images, their worst transformations found, and the predictions.",
+)
+_TABLE = (
+    "Mean ± standard error over runs with different seeds; best grid accuracy first. An image "
+    "counts for grid accuracy if it is classified rightly under all transformations of a grid. "
+    "All runs of this table have "
+)
+_UNFINISHED = "These runs still train, were killed, or diverged; nothing above is of them."
+_SECONDS = {
+    "seconds_per_step": "seconds per step",
+    "seconds_per_search": "of them in the search",
+    "seconds_per_gradient": "of them beyond it",
+}
+
+# What train.py wrote into results.json, by the run's folder.
+_Runs = Mapping[pathlib.Path, Mapping[str, Any]]
+
+
+@dataclasses.dataclass
+class Page:
+    """A page about the runs of a folder.
+
+    Attributes:
+      folder: the runs are in it, at any depth.
+      finished: results by the run's folder.
+      unfinished: folders of the runs without results.
+      best_run: whether to draw what the best run's classifier does.
+      data_dir: folder of its images.
+      output: the HTML file.
+    """
+
+    folder: pathlib.Path
+    finished: _Runs
+    unfinished: Sequence[pathlib.Path]
+    best_run: bool
+    data_dir: str | None
+    output: pathlib.Path
+
+    def write(self, say: Callable[[str], Any]) -> pathlib.Path:
+        """Draws the figures and writes the page; returns its file.
+
+        Runs that cannot be in one table, such as those of 400 and of 800 steps, get several.
+
+        Args:
+          say: called with a line for each figure that cannot be drawn and is left out.
+
+        Raises:
+          ValueError: a run has a defense of an unknown name.
+        """
+        lots = variants.comparable(self.finished)
+        sections = [self._section(name, runs, say) for name, runs in lots.items()]
+        if self.unfinished:
+            names = (element("li", element("code", self._name(run))) for run in self.unfinished)
+            title, note = element("h2", "Not finished"), element("p", _UNFINISHED)
+            sections.append(element("section", title, note, element("ul", *names)))
+        text = document(_title(self.finished), self._about(), *sections)
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(self.output, text)
+        return self.output
+
+    def _name(self, run: pathlib.Path) -> str:
+        """Returns the run's folder within that of all runs."""
+        within = run.relative_to(self.folder)
+        return within.as_posix() if within.parts else run.resolve().name
+
+    def _about(self) -> Element:
+        now = datetime.datetime.now().astimezone().replace(microsecond=0)
+        time = element("time", f"{now:%Y-%m-%d %H:%M}", datetime=now.isoformat())
+        counts = f"Runs: {len(self.finished)} finished, {len(self.unfinished)} not. Page made on "
+        return element("p", counts, time, ".")
+
+    def _section(self, name: str, runs: _Runs, say: Callable[[str], Any]) -> Element:
+        """Returns what there is to say of runs that can be compared."""
+        pictures, left_out = self._figures(runs)
+        for line in left_out:
+            say(f"left out: {line}")
+        return element(
+            "section",
+            element("h2", name or "Results"),
+            _results(runs),
+            element("p", _TABLE, *codes(_common(runs)), class_="note"),
+            element("div", *pictures, class_="figures"),
+            *(element("p", f"Left out: {line}", class_="note") for line in left_out),
+            element("h3", "Runs"),
+            *(self._details(run, results) for run, results in runs.items()),
+        )
+
+    def _figures(self, runs: _Runs) -> tuple[list[Element], list[str]]:
+        """Returns the figures, and of each that cannot be drawn the reason."""
+        captions, pictures, left_out = _OF_RUNS, [], []
+        best = _best(runs) if self.best_run else None
+        if best:
+            captions = {**_OF_RUNS, **_OF_CLASSIFIER}
+        elif self.best_run:
+            left_out.append(f"{', '.join(_OF_CLASSIFIER)}: no run has its classifier.keras.")
+        results, run = list(runs.values()), str(best) if best else None
+        drawing = plot.Gallery(
+            list(captions), False, results, run, self.data_dir, None, self.output.parent
+        )
+        for name, (alt, caption) in captions.items():
+            try:
+                svg = figures.to_svg(plot.FIGURES[name](drawing))
+            except ValueError as error:
+                left_out.append(f"{name}: {str(error).removeprefix(f'{name}: ')}")
+            else:
+                caption = caption.format(best and self._name(best))
+                pictures.append(picture("svg+xml", svg, alt, caption, name == "rotations"))
+        return pictures, left_out
+
+    def _details(self, run: pathlib.Path, results: Mapping[str, Any]) -> Element:
+        """Returns a run's numbers, command and examples, folded up."""
+        facts = _facts(results)
+        summary = ", ".join(f"{name} {facts[name]}" for name in results["accuracies"])
+        texts = (f"--{name}={text}" for name, text in results["flags"].items())
+        command = map(shlex.quote, ("python", "scripts/train.py", *texts))
+        file = run / "examples.png"
+        examples = [picture("png", file.read_bytes(), *_EXAMPLES, True)] if file.exists() else []
+        return element(
+            "details",
+            element("summary", element("code", self._name(run)), f": {summary}"),
+            markup.table([], facts.items()),
+            element("p", "The command that repeats it:"),
+            element("pre", *codes(command)),
+            *examples,
+        )
+
+
+def prepare(config: ReportConfig) -> Page:
+    """Reads the results of the runs.
+
+    Raises:
+      ValueError: there is no finished run, or results cannot be read.
+    """
+    folder = pathlib.Path(config.runs)
+    found = variants.find(folder)
+    finished = {run: results for run, results in found.items() if results is not None}
+    if not finished:
+        raise ValueError(f"--runs: there is no finished run in '{folder}'.")
+    unfinished = [run for run in found if run not in finished]
+    return Page(folder, finished, unfinished, config.best_run, config.data_dir, config.file)
+
+
+def _title(runs: _Runs) -> str:
+    datasets, networks = (
+        ", ".join(dict.fromkeys(run["flags"].get(name, "?") for run in runs.values()))
+        for name in ("dataset", "model")
+    )
+    return f"Defenses on {datasets}: {networks}"
+
+
+def _results(runs: _Runs) -> Element:
+    """Returns the table of the defenses by variant."""
+    found = sorted(variants.group(list(runs.values())), key=_grid_accuracy, reverse=True)
+    grid = list(table.COLUMNS).index("grid")
+    rows = []
+    for name, one in zip(variants.point_names(found), found):
+        _, *cells = (cell.replace("± ", "±\N{NO-BREAK SPACE}") for cell in one.row.cells())
+        if np.isclose(_grid_accuracy(one), _grid_accuracy(found[0])):
+            cells[grid] = element("strong", cells[grid])
+        rows.append([name, *cells])
+    columns = [header for header, _ in table.COLUMNS.values()]
+    return markup.table(["defense", *columns, "runs"], rows)
+
+
+def _grid_accuracy(one: variants.Variant) -> float:
+    mean, _ = one.row.statistics("grid")
+    return -np.inf if mean is None else mean
+
+
+def _common(runs: _Runs) -> list[str]:
+    """Returns what all runs have in common: flags, images they were evaluated on, versions."""
+    first, *others = (
+        [
+            *(f"--{name}={text}" for name, text in run["flags"].items()),
+            train.evaluated_on(run),
+            *(f"{name}={version}" for name, version in run["versions"].items()),
+        ]
+        for run in runs.values()
+    )
+    return [text for text in first if all(text in other for other in others)]
+
+
+def _best(runs: _Runs) -> pathlib.Path | None:
+    """Returns the run of the highest grid accuracy, of those with a classifier."""
+    having = [run for run in runs if (run / "classifier.keras").exists()]
+    return max(having, key=lambda run: runs[run]["accuracies"].get("grid", 0), default=None)
+
+
+def _facts(results: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what there is to know of a run beside its flags: name -> text."""
+    facts = {name: f"{100 * value:.2f}%" for name, value in results["accuracies"].items()}
+    facts["evaluated on"] = train.evaluated_on(results)
+    facts["training steps"] = str(results.get("steps", "?"))
+    for name, text in _SECONDS.items():
+        seconds = results["timing"].get(name)
+        facts[text] = "-" if seconds is None else f"{seconds:.4f}"
+    return {**facts, **results["versions"]}

@@ -1,0 +1,22 @@
+"""The script as a user calls it: its table, its files, its exit codes."""
+
+from tests import script_calls, small
+
+
+def test_a_search_ends_with_a_table_a_figure_and_a_command(tmp_path):
+    folder = tmp_path / "search"
+    options = ("--max_trials=2", "--validation_images=20", f"--output_dir={folder}")
+    found = script_calls.run("tune.py", *small.RUN, *options, COLUMNS="120")
+    assert found.returncode == 0, found.stderr
+    assert [f"trial {n}: lambda " in found.stderr for n in (1, 2)] == [True, True]
+    assert "Trials on 20 held-out training images" in found.stdout
+    assert f"python -m spatial_keras train --flagfile={folder}/best.flags" in found.stdout
+    assert (folder / "lambda.png").stat().st_size > 10_000
+    assert all((folder / f"trial_{n}" / "classifier.keras").exists() for n in (0, 1))
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
+    found = script_calls.run("tune.py", "--lambdas=8,1", f"--output_dir={tmp_path / 'search'}")
+    line = script_calls.mistake(found)
+    assert line == "error: --lambdas must be positive and ascending, got '8,1'."
+    assert not (tmp_path / "search").exists()

@@ -1,0 +1,28 @@
+"""The bar counts steps and shows the metrics."""
+
+import numpy as np
+
+from spatial_keras.experiments import progress
+
+
+def test_the_bar_goes_on_from_the_first_step_and_shows_the_metrics(capsys):
+    bar = progress.ProgressBar(steps=10, first_step=8)
+    bar.on_train_begin()
+    for _ in range(2):
+        bar.on_train_batch_end(0, {"loss": np.float32(1.25), "worst_accuracy": 0.5, "other": 9.0})
+    bar.on_train_end()
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert "10/10" in last and "loss=1.250" in last and "worst=0.500" in last
+    assert "natural" not in last and "other" not in last
+
+
+def test_a_bar_that_is_not_on_a_terminal_is_drawn_seldom():
+    assert progress.bar(10, "grid", " points").mininterval >= 10
+
+
+def test_passes_shrink_to_what_standing_images_need(capsys):
+    with progress.PassBar("grid") as bar:
+        bar.update(20, 80, 5)
+        bar.update(40, 0, 2)
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert "grid: 100%" in last and "40/40" in last and "standing=2" in last

@@ -1,0 +1,61 @@
+"""The configuration of a run: names, folders, and flags without effect."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from spatial_keras.experiments import run_config
+from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.training import defenses
+
+
+def test_the_folder_follows_from_the_run():
+    config = RunConfig(dataset="cifar10", model="vgg16", defense="std", seed=3)
+    assert config.folder == pathlib.Path("runs/cifar10/vgg16_std_seed3")
+    assert dataclasses.replace(config, output_dir="a/b").folder == pathlib.Path("a/b")
+
+
+def test_the_set_of_transformations():
+    found = RunConfig(max_rotation=12.0, max_translation=2.5).transformations
+    assert list(found.bounds) == [2.5, 2.5, 12]
+
+
+@pytest.mark.parametrize(
+    ("defense", "names"),
+    [
+        ("std", {"lambda_", "search_from", "pgd_step_sizes", "pgd_start", "grid_counts"}),
+        ("std_star", {"lambda_", "search_from", "pgd_step_sizes", "pgd_start", "grid_counts"}),
+        ("wo1_kl", {"search_from", "pgd_step_sizes", "pgd_start", "grid_counts"}),
+        ("wo2_at", {"lambda_", "pgd_step_sizes", "pgd_start", "grid_counts"}),
+        ("wo10_kl", {"pgd_step_sizes", "pgd_start", "grid_counts"}),
+        ("pgd5_l2", {"grid_counts"}),
+        ("grid_at", {"lambda_", "pgd_step_sizes", "pgd_start"}),
+    ],
+)
+def test_what_has_no_effect_on_a_defense(defense, names):
+    values = {
+        "lambda_": 2.0, "search_from": 0.5, "pgd_step_sizes": (1.0, 1.0, 1.0),
+        "pgd_start": "random", "grid_counts": (3, 3, 3),
+    }  # fmt: skip
+    assert run_config.ineffective(defenses.get(defense)).keys() == names
+    for name, value in values.items():
+        config = RunConfig(defense=defense, **{name: value})
+        if name in names:
+            with pytest.raises(ValueError, match=f"^--{name.rstrip('_')} has no effect on"):
+                config.check_effects()
+        else:
+            config.check_effects()
+    every = RunConfig(**values)
+    kept = {name: value for name, value in values.items() if name not in names}
+    expected = RunConfig(defense=defense, seed=4, **kept)
+    assert every.for_defense(defenses.get(defense), seed=4) == expected
+
+
+def test_the_choice_of_xla(monkeypatch):
+    for gpus, expected in (([], False), (["GPU"], True)):
+        monkeypatch.setattr(run_config.tf.config, "list_physical_devices", lambda kind, g=gpus: g)
+        found = [RunConfig(xla=choice).use_xla for choice in ("auto", "on", "off")]
+        assert found == [expected, True, False]

@@ -1,0 +1,263 @@
+"""Tables: their numbers, runs that finished, diverged or were killed, and a user's mistakes."""
+
+import csv
+import io
+import pathlib
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from spatial_keras.experiments import checkpoints, command_line, options, table, train
+from spatial_keras.experiments.run_config import RunConfig
+from tests import small
+
+RUN = tuple(flag for flag in small.RUN if not flag.startswith("--defense"))
+ACCURACIES = np.random.default_rng(0).uniform(0.2, 0.9, [2, 3, 3])  # defense, seed, measure
+DEFENSES = ("std", "wo2_kl")
+TABLE = (*RUN, "--test_images=9", f"--defenses={','.join(DEFENSES)}")
+
+
+def parsed(*arguments):
+    return command_line.parse(table.TableConfig, arguments)
+
+
+def prepared(folder, *arguments):
+    return table.prepare(parsed(*TABLE, f"--output_dir={folder}", *arguments))
+
+
+def results_of(defense, seed):
+    """Results that are told from all others."""
+    number = DEFENSES.index(defense)
+    return {
+        "accuracies": dict(zip(("natural", "random", "grid"), ACCURACIES[number, seed].tolist())),
+        "test_images": 9,
+        "timing": {
+            "seconds_per_step": 0.5 + seed,
+            "seconds_per_search": None if defense == "std" else 0.25,
+            "seconds_per_gradient": None,
+        },
+        "flags": {},
+        "versions": {"python": "3", "numpy": "1" if seed < 2 else "2"},
+    }
+
+
+@pytest.fixture(name="trained")
+def record_trained(monkeypatch):
+    """The runs that trained; they take no time, and those of `trained.diverge` diverge."""
+
+    class Trained(list):
+        diverge = ()
+
+    trained = Trained()
+
+    def run(self):
+        one = (self.config.defense, self.config.seed)
+        trained.append(one)
+        if one in trained.diverge:
+            raise checkpoints.DivergedError("the loss is nan")
+        self.folder.write_results(results_of(*one))
+        return results_of(*one)
+
+    monkeypatch.setattr(train.Experiment, "run", run)
+    return trained
+
+
+def rows(folder):
+    return {row["defense"]: row for row in csv.DictReader((folder / "table.csv").open())}
+
+
+@pytest.mark.parametrize("values", [[0.5, 0.75], [3.0, 1.0, 4.0, 1.0, 5.0], [0.1] * 7])
+def test_mean_and_standard_error(values):
+    mean, error = table.mean_and_error(values)
+    np.testing.assert_allclose([mean, error], [np.mean(values), stats.sem(values)], atol=1e-15)
+
+
+def test_too_few_values_have_no_standard_error():
+    assert table.mean_and_error([2, 4]) == (3, 1)  # a deviation of sqrt(2), by sqrt(2)
+    assert table.mean_and_error([0.25]) == (0.25, None)
+    assert table.mean_and_error([]) == (None, None)
+
+
+def test_the_table_as_markdown_and_csv():
+    results = [results_of("std", seed) for seed in range(3)]
+    for result, values in zip(results, [(0.5, 0.25, 0.0), (0.7, 0.25, 0.1), (0.6, 0.25, 0.05)]):
+        result["accuracies"] = dict(zip(("natural", "random", "grid"), values))
+    made = table.Table(
+        "Title",
+        "Caption.",
+        "python a.py",
+        [
+            table.Row("std", results, []),
+            table.Row("std_star", results[:1], [1, 2]),
+            table.Row("wo1_at", [], [0]),
+        ],
+    )
+    assert made.to_markdown().splitlines() == [
+        "# Title",
+        "",
+        "| defense | natural, % | random, % | grid, % | seconds per step | runs |",
+        "| --- | --- | --- | --- | --- | --- |",
+        # The standard errors are 10 / sqrt(3), 0, 5 / sqrt(3) and 1 / sqrt(3).
+        "| std | 60.00 ± 5.77 | 25.00 ± 0.00 | 5.00 ± 2.89 | 1.5000 ± 0.5774 | 3 |",
+        "| std_star | 50.00 ± - | 25.00 ± - | 0.00 ± - | 0.5000 ± - | 1 (diverged: seeds 1, 2) |",
+        "| wo1_at | - | - | - | - | 0 (diverged: seed 0) |",
+        "",
+        "Caption.",
+        "",
+        "```bash",
+        "python a.py",
+        "```",
+    ]
+    std, std_star, wo1_at = csv.DictReader(io.StringIO(made.to_csv()))
+    assert std["natural_mean"] == "60" and std["natural_error"] == "5.7735"
+    assert std["seconds_per_step_error"] == "0.57735" and std["seconds_per_search_mean"] == ""
+    assert std_star["grid_mean"] == "0" and std_star["grid_error"] == ""
+    assert (std_star["runs"], std_star["diverged"]) == ("1", "2")
+    assert set(wo1_at.values()) == {"wo1_at", "0", "1", ""}
+
+
+def test_a_table_is_of_its_runs(tmp_path, trained):
+    lines = []
+    made = prepared(tmp_path).run("python table.py --a='b c'", lines.append)
+    assert trained == [(defense, seed) for defense in DEFENSES for seed in range(3)]
+    assert lines[3] == "run 4 of 6: wo2_kl, seed 0" and len(lines) == 6
+    found = rows(tmp_path)
+    assert list(found) == list(DEFENSES)
+    for row, accuracies in zip(found.values(), 100 * ACCURACIES):
+        for i, name in enumerate(("natural", "random", "grid")):
+            expected = [accuracies[:, i].mean(), stats.sem(accuracies[:, i])]
+            statistics = [float(row[f"{name}_{x}"]) for x in ("mean", "error")]
+            np.testing.assert_allclose(statistics, expected, rtol=1e-5)
+    assert found["wo2_kl"]["seconds_per_search_mean"] == "0.25"
+    text = (tmp_path / "table.md").read_text()
+    assert text == made.to_markdown()
+    for said in (
+        "digits", "resnet8, width 0.125", " 6 steps", "batch size 16", "9 test images",
+        "seeds 0, 1, 2", "python 3, numpy 1 and python 3, numpy 2", "python table.py --a='b c'",
+    ):  # fmt: skip
+        assert said in text
+    folders = {f"resnet8_{defense}_seed{seed}" for defense, seed in trained}
+    assert {file.name for file in tmp_path.iterdir()} == {*folders, "table.md", "table.csv"}
+
+
+def test_finished_runs_are_not_repeated(tmp_path, trained, monkeypatch):
+    prepared(tmp_path, "--defenses=wo2_kl", "--seeds=1").run("", str)
+    del trained[:]
+    lines = []
+    prepared(tmp_path, "--seeds=2").run("", lines.append)
+    assert trained == [("std", 0), ("std", 1), ("wo2_kl", 1)]
+    assert lines[2] == "run 3 of 4: wo2_kl, seed 0, finished before"
+    first = (tmp_path / "table.csv").read_text()
+    del trained[:]
+    monkeypatch.setattr(train, "load_images", lambda config: pytest.fail("reads images"))
+    prepared(tmp_path, "--seeds=2").run("", str)
+    assert trained == [] and (tmp_path / "table.csv").read_text() == first
+
+
+def test_a_run_that_diverges_does_not_stop_the_others(tmp_path, trained):
+    trained.diverge = [("std", 1)]
+    lines = []
+    made = prepared(tmp_path, "--seeds=2").run("", lines.append)
+    assert len(trained) == 4 and lines[2] == "diverged: the loss is nan"
+    assert made.rows[0].diverged == [1] and not made.rows[1].diverged
+    (row,) = (line for line in (tmp_path / "table.md").read_text().splitlines() if "| std " in line)
+    assert row.endswith("| 1 (diverged: seed 1) |")
+    natural = float(rows(tmp_path)["std"]["natural_mean"])
+    np.testing.assert_allclose(natural, 100 * ACCURACIES[0, 0, 0], 1e-5)
+
+
+def test_if_all_diverge_there_are_no_numbers(tmp_path, trained):
+    trained.diverge = [("std", 0)]
+    prepared(tmp_path, "--defenses=std", "--seeds=1").run("", str)
+    text = (tmp_path / "table.md").read_text()
+    assert "| std | - | - | - | - | 0 (diverged: seed 0) |" in text
+    assert "9 test images; seed 0; python 3." in text
+
+
+def test_a_table_has_the_flags_of_a_run():
+    run, made = (
+        {flag.name for flag in options.all_flags(kind)} for kind in (RunConfig, table.TableConfig)
+    )
+    assert run - made == {"defense", "seed"}
+    assert made - run == {"defenses", "seeds"}
+
+
+def test_flags_reach_the_runs_that_they_have_an_effect_on(tmp_path):
+    options = ("--lambda=3", "--pgd_start=zero", "--grid_counts=3,1,3", "--max_rotation=12")
+    made = prepared(tmp_path, *options, "--defenses=std,grid_kl,pgd2_alp,wo2_kl", "--seeds=1")
+    names = ("lambda_", "pgd_start", "grid_counts", "max_rotation")
+    assert [tuple(getattr(run, name) for name in names) for run in made.runs] == [
+        (None, None, None, 12),
+        (3, None, (3, 1, 3), 12),
+        (3, "zero", None, 12),
+        (3, None, None, 12),
+    ]
+    flagfile = made.runs[2].folder / "run.flags"
+    again = small.parsed(f"--flagfile={flagfile}", f"--output_dir={flagfile.parent}")
+    assert again == made.runs[2]
+
+
+def test_the_default_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table.prepare(parsed(*TABLE, "--seeds=1"))
+    assert pathlib.Path("runs/tables/digits/resnet8_wo2_kl_seed0/run.flags").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--defenses=", "^--defenses must be names with commas between, got ''"),
+        ("--defenses=std,wo10_lk", "unknown defense 'wo10_lk': did you mean 'wo10_"),
+        ("--defenses=std,wo1_at,std", "^--defenses has 'std' 2 times"),
+        ("--seeds=0", "^--seeds must be at least 1"),
+        (
+            "--defenses=std,wo2_at --lambda=2",
+            "^--lambda has no effect on any of --defenses=std,wo2",
+        ),
+        ("--grid_counts=3,3,3", "^--grid_counts has no effect on any"),
+        ("--defenses=std,pgd2_kl --pgd_start=zero", "^S-PGD on 'kl' needs random_start"),
+        ("--defenses=std,pgd2_at --pgd_step_sizes=1,2", "^--pgd_step_sizes must be 3 numbers"),
+        ("--lambda=-1", "--lambda must be at least 0"),
+        ("--steps=0", "--steps must be at least 1"),
+        ("--optimizer=momentun", "did you mean 'momentum'"),
+        ("--model=resnet9", "depth must be 6n"),
+        ("--dataset=digit", "did you mean 'digits'"),
+        ("--batch_size=5000", "batch_size of data set .digits. must be in"),
+        ("--defenses=std --max_translation=8", "must be smaller than the image, 8 pixels"),
+    ],
+)
+def test_mistakes_are_refused_before_anything_is_written(tmp_path, option, message):
+    with pytest.raises((ValueError, TypeError), match=message) as error:
+        prepared(tmp_path / "table", *option.split())
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "table").exists()
+
+
+def test_the_folder_of_another_table_is_refused_as_it_is(tmp_path):
+    prepared(tmp_path, "--defenses=wo2_kl", "--seeds=1")
+    with pytest.raises(ValueError, match="--steps is 6 there, 7 here"):
+        prepared(tmp_path, "--steps=7", "--seeds=1")
+    assert [file.name for file in tmp_path.iterdir()] == ["resnet8_wo2_kl_seed0"]
+
+
+def test_a_file_in_the_way_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot write to"):
+        prepared(tmp_path / "file")
+
+
+@pytest.mark.slow
+def test_a_run_in_a_table_is_the_run_alone(tmp_path):
+    lines = []
+    prepared(tmp_path / "table", "--defenses=wo2_kl", "--seeds=1").run("", lines.append)
+    options = ("--test_images=9", f"--output_dir={tmp_path / 'alone'}")
+    alone = train.prepare(small.parsed(*small.RUN, *options)).run()
+    folder = tmp_path / "table" / "resnet8_wo2_kl_seed0"
+    found = train.prepare(
+        small.parsed(f"--flagfile={folder / 'run.flags'}", f"--output_dir={folder}")
+    )
+    assert found.run()["accuracies"] == alone["accuracies"]
+    other = train.prepare(small.parsed(*small.RUN, *options)).model.classifier
+    for first, second in zip(found.model.classifier.get_weights(), other.get_weights()):
+        np.testing.assert_array_equal(first, second)

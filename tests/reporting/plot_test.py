@@ -1,0 +1,195 @@
+"""Figures from synthetic run folders: their data, what is left out and why, what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from spatial_keras import figures
+from spatial_keras.experiments import command_line
+from spatial_keras.reporting import plot, subject
+
+FLAGS = {"dataset": "digits", "model": "resnet8", "width": "0.25", "steps": "800"}
+
+
+def add(folder, defense, seed=0, grid=0.8, seconds=0.1, **options):
+    run = folder / f"{defense}_{seed}_{options.get('lambda')}"
+    run.mkdir(parents=True)
+    (run / "run.flags").write_text("--seed=0\n")
+    results = {
+        "accuracies": {"natural": 0.97, "random": 0.9, "grid": grid},
+        "timing": {"seconds_per_step": seconds},
+        "flags": {**FLAGS, "defense": defense, "seed": str(seed), **options},
+    }
+    (run / "results.json").write_text(json.dumps(results))
+
+
+def prepared(*arguments):
+    return plot.prepare(command_line.parse(plot.PlotConfig, arguments))
+
+
+@pytest.fixture(name="saved")
+def catch_saved(monkeypatch):
+    """The figures by name, as they would be written."""
+    found = {}
+
+    def save(figure, folder, name):
+        found[name] = figure
+        return [folder / f"{name}.png", folder / f"{name}.svg"]
+
+    monkeypatch.setattr(figures, "save", save)
+    return found
+
+
+@pytest.fixture(name="subject")
+def make_subject(monkeypatch):
+    """A classifier that takes the brightest of three corners for the class."""
+    images = np.zeros([4, 9, 9, 1], np.uint8)
+    for image, (row, column) in zip(images, ((1, 1), (1, 7), (7, 1), (1, 1))):
+        image[row, column] = 255
+    right = np.ones([4, 31], bool)
+    right[2, 25:] = False
+    degrees = np.linspace(-30, 30, 31, dtype=np.float32)
+    made = subject.Subject(
+        lambda x, training: np.stack([x[:, 1, 1, 0], x[:, 1, 7, 0], x[:, 7, 1, 0]], axis=1),
+        images, np.array([0, 1, 2, 0]), ("a", "b", "c"), degrees, right,
+    )  # fmt: skip
+    monkeypatch.setattr(subject, "load", lambda folder, data_dir: made)
+    return made
+
+
+def test_cost_from_folders(tmp_path, saved):
+    for seed, (grid, seconds) in enumerate([(0.7, 0.1), (0.8, 0.14)]):
+        add(tmp_path, "wo10_kl", seed, grid, seconds)
+    add(tmp_path, "wo1_kl", 0, 0.5, 0.04)
+    add(tmp_path, "std", 0, 0.1, 0.03)
+    add(tmp_path, "std_star", 0, 0.2, None)  # not timed
+    files = prepared("--figures=cost", f"--runs={tmp_path}", "--output_dir=x").draw(pytest.fail)
+    assert [str(file) for file in files] == ["x/cost.png", "x/cost.svg"]
+    axis = saved["cost"].axes[0]
+    line, alone = (np.transpose(one.lines[0].get_data()) for one in axis.containers)
+    np.testing.assert_allclose(line, [[0.04, 50], [0.12, 75]])
+    np.testing.assert_allclose(alone, [[0.03, 10]])
+    assert {text.get_text() for text in axis.texts} - {""} == {"std", "KL Wo-1", "KL Wo-10"}
+    horizontal, vertical = (bar.get_segments()[1] for bar in axis.containers[0].lines[2])
+    np.testing.assert_allclose(horizontal, [[0.1, 75], [0.14, 75]])
+    np.testing.assert_allclose(vertical, [[0.12, 70], [0.12, 80]])
+
+
+def test_of_several_weights_the_papers_is_in_cost(tmp_path, saved):
+    for weight in ("1", "8", "32"):
+        add(tmp_path, "wo10_kl", **{"lambda": weight})
+        if weight != "8":
+            add(tmp_path, "wo1_kl", **{"lambda": weight})
+    prepared("--figures=cost", f"--runs={tmp_path}").draw(pytest.fail)
+    texts = {text.get_text() for text in saved["cost"].axes[0].texts} - {""}
+    assert texts == {"KL Wo-10", "KL Wo-1 λ=1", "KL Wo-1 λ=32"}
+
+
+def test_lambda_from_folders(tmp_path, saved):
+    for weight, grid in ((8, 0.9), (1, 0.7), (0, 0.2)):
+        add(tmp_path, "wo10_kl_nat", grid=grid, **{"lambda": str(weight)})
+    add(tmp_path, "wo10_alp", grid=0.8)
+    add(tmp_path, "wo10_alp", grid=0.6, **{"lambda": "4.0"})
+    add(tmp_path, "wo10_klc")  # one weight only
+    add(tmp_path, "std")
+    prepared("--figures=lambda", f"--runs={tmp_path}").draw(pytest.fail)
+    upper = saved["lambda"].axes[0]
+    texts = [text.get_text() for text in saved["lambda"].legends[0].get_texts()]
+    assert texts == ["ALP, rob", "KL, nat"]
+    drawn = [np.transpose(one.lines[0].get_data()) for one in upper.containers]
+    np.testing.assert_allclose(drawn[0], [[1, 80], [4, 60]])
+    np.testing.assert_allclose(drawn[1], [[0, 20], [1, 70], [8, 90]])
+
+
+def test_lambda_names_the_searches_if_there_are_several(tmp_path, saved):
+    for defense in ("wo10_kl", "pgd5_kl"):
+        for weight in ("1.0", "2.0"):
+            add(tmp_path, defense, **{"lambda": weight})
+    prepared("--figures=lambda", f"--runs={tmp_path}").draw(pytest.fail)
+    texts = {text.get_text() for text in saved["lambda"].legends[0].get_texts()}
+    assert texts == {"KL, rob, Wo-10", "KL, rob, S-PGD-5"}
+
+
+def test_rotations_show_the_first_image_that_breaks(tmp_path, saved, subject):
+    prepared("--figures=rotations", f"--run={tmp_path}").draw(pytest.fail)
+    axes = saved["rotations"].axes
+    titles = [axis.get_title() for axis in axes]
+    assert titles == ["-30°", "-20°", "-10°", "0°", "+10°", "+20°", "+30°"]
+    assert saved["rotations"].get_suptitle().startswith("Class c")
+    np.testing.assert_array_equal(axes[3].images[0].get_array(), subject.images[2][..., 0])
+    assert axes[3].get_xlabel() == "c ✓"
+
+
+def test_an_image_can_be_chosen(tmp_path, saved, subject):
+    prepared("--figures=rotations", f"--run={tmp_path}", "--image=1").draw(pytest.fail)
+    np.testing.assert_array_equal(
+        saved["rotations"].axes[3].images[0].get_array(), subject.images[1][..., 0]
+    )
+    with pytest.raises(plot.ImpossibleError, match="--image must be at most 3, got 4"):
+        prepared("--figures=rotations", f"--run={tmp_path}", "--image=4").draw(pytest.fail)
+
+
+def test_failures_are_the_map_of_the_run(tmp_path, saved, subject):
+    prepared("--figures=failures", f"--run={tmp_path}").draw(pytest.fail)
+    shown = saved["failures"].axes[0].images[0].get_array()
+    np.testing.assert_array_equal(shown, ~subject.right[[0, 1, 3, 2]])
+
+
+def test_the_theorem_needs_no_runs(saved):
+    prepared("--figures=no_trade_off").draw(pytest.fail)
+    *maps, last = saved["no_trade_off"].axes
+    given_up = [len(axis.collections[3].get_offsets()) for axis in maps]
+    assert given_up == [0, 8, 15]
+    ends = [np.transpose(line.get_data())[[0, -1]] for line in last.lines]
+    np.testing.assert_allclose(ends[0], np.full([2, 2], 20), atol=1e-4)
+    assert all(first[0] > last[0] + 5 for first, last in ends[1:])
+
+
+def test_all_leaves_out_what_cannot_be_drawn_and_says_why(tmp_path, saved):
+    add(tmp_path, "std")
+    lines = []
+    prepared("--all", f"--runs={tmp_path}").draw(lines.append)
+    assert list(saved) == ["cost", "no_trade_off"]
+    assert lines == [
+        "left out: rotations: needs --run=FOLDER of train.py.",
+        "left out: lambda: needs runs of one defense with at least two --lambda values.",
+        "left out: failures: needs --run=FOLDER of train.py.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "runs", "message"),
+    [
+        ("cost", None, "needs --runs=FOLDER"),
+        ("lambda", None, "needs --runs=FOLDER"),
+        ("rotations", None, "needs --run=FOLDER"),
+        ("cost", [], "no finished run"),
+        ("cost", [("std", {"seconds": None})], "no run in --runs has the seconds"),
+        ("cost", [("std", {}), ("wo10_kl", {"steps": "1"})], "differ in --steps: 1, 800"),
+        ("lambda", [("wo10_kl", {}), ("wo10_alp", {})], "at least two --lambda"),
+    ],
+)
+def test_a_figure_asked_for_that_cannot_be_drawn_is_refused(tmp_path, saved, name, runs, message):
+    for defense, options in runs or ():
+        add(tmp_path, defense, **options)
+    arguments = [] if runs is None else [f"--runs={tmp_path}"]
+    with pytest.raises(ValueError, match=f"^{name}: .*{message}") as error:
+        prepared(f"--figures=no_trade_off,{name}", *arguments).draw(pytest.fail)
+    assert "\n" not in str(error.value) and not saved
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "^give either --figures=rotations,cost"),
+        (("--all", "--figures=cost"), "^give either"),
+        (("--figures=costs",), "unknown --figures 'costs': did you mean 'cost'"),
+        (("--all", "--runs=/none"), "--runs: there is no folder '/none'"),
+        (("--all", "--run=/none"), "--run: there is no folder '/none'"),
+        (("--all", "--image=-1"), "--image must be in"),
+    ],
+)
+def test_mistakes_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        prepared(*arguments)

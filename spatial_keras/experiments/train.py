@@ -134,6 +134,7 @@ class Experiment:
     ) -> dict[str, Any]:
         return {
             "accuracies": accuracies,
+            "train_images": len(self.dataset.train_images),
             "test_images": len(self.dataset.test_images[: self.config.test_images]),
             "steps": self.config.steps,
             "timing": timing,

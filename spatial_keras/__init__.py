@@ -4,6 +4,9 @@ An implementation of Yang, Wang, Heinze-Deml, "Invariance-inducing regularizatio
 transformations suffices to boost accuracy and spatial robustness", NeurIPS 2019.
 """
 
+from spatial_keras.support import environment  # noqa: F401 - before TensorFlow is imported
+
+# isort: split
 from spatial_keras import callbacks, data, evaluation, models
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp

@@ -24,6 +24,7 @@ setup(
     description="Training that withstands worst-case rotations and translations, in Keras",
     license="Apache-2.0",
     packages=find_packages(include=["spatial_keras", "spatial_keras.*"]),
+    package_data={"spatial_keras.reporting": ["templates/*"]},
     python_requires=">=3.9,<3.14",
     install_requires=[
         *requirements("common"),

@@ -38,7 +38,7 @@ _LABELS = _RNG.integers(0, 10, _BATCH).astype(np.int32)
 
 def build(name: str = "resnet32", xla: bool = False, implementation: str | None = None):
     """Returns a compiled wo10_kl model of CIFAR-10's shapes."""
-    warp = SpatialWarp(implementation or ("gather" if xla else "op"))
+    warp = SpatialWarp(implementation) if implementation else SpatialWarp.fastest(xla=xla)
     model = defenses.get(f"wo{_K}_kl").build(
         models.get(name), warp=warp, weight_decay=2e-4, xla=xla
     )

@@ -36,7 +36,8 @@ test-current: .venv-current/installed
 
 # The site, in build/site.
 docs: .venv/docs-installed
-	PYTHONPATH="$(CURDIR)" .venv/bin/python -m mkdocs build --strict --quiet
+	PYTHONPATH="$(CURDIR)" NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
+	@echo "The site is in build/site: open build/site/index.html."
 
 # Runs the notebook, and keeps its outputs in it.
 tutorial: .venv/docs-installed

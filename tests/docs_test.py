@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import spatial_keras
 from spatial_keras import commands
 from spatial_keras.experiments import options
 from tests import script_calls
@@ -90,6 +91,11 @@ def test_every_page_is_in_the_navigation(page):
 def test_the_navigation_has_no_other_page():
     pages = re.findall(r"^ +- .+: (\S+\.md)$", SITE, re.MULTILINE)
     assert {*pages} == {*map(named, PAGES), "tutorial.md"}
+
+
+@pytest.mark.parametrize("name", spatial_keras.__all__)
+def test_the_api_page_has_every_public_name(name):
+    assert f"\n::: spatial_keras.{name}\n" in (DOCS / "api.md").read_text(encoding="utf-8")
 
 
 def test_the_site_has_the_table_of_defenses(hooks):

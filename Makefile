@@ -34,10 +34,10 @@ test: .venv/installed
 test-current: .venv-current/installed
 	PYTHONPATH="$(CURDIR)" .venv-current/bin/python $(PYTEST)
 
-# The site, in site.
+# The documentation, in site/
 docs: .venv/docs-installed
 	PYTHONPATH="$(CURDIR)" NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
-	@echo "The site is in site: open site/index.html."
+	@echo "Built: open site/index.html."
 
 # Runs the notebook, and keeps its outputs in it.
 tutorial: .venv/docs-installed

@@ -34,10 +34,10 @@ test: .venv/installed
 test-current: .venv-current/installed
 	PYTHONPATH="$(CURDIR)" .venv-current/bin/python $(PYTEST)
 
-# The site, in build/site.
+# The documentation, in site/
 docs: .venv/docs-installed
 	PYTHONPATH="$(CURDIR)" NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
-	@echo "The site is in build/site: open build/site/index.html."
+	@echo "Built: open site/index.html."
 
 # Runs the notebook, and keeps its outputs in it.
 tutorial: .venv/docs-installed
@@ -60,7 +60,7 @@ lock: .venv/installed
 	.venv/bin/python -m pip freeze --all --exclude pip --exclude-editable > requirements/bazel.lock
 
 clean:
-	rm -rf .venv .venv-current .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv .venv-current .pytest_cache .ruff_cache build site *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: setup.py $(wildcard requirements/*.txt)

@@ -103,6 +103,12 @@ def test_the_site_has_the_table_of_defenses(hooks):
     assert "| `wo10_kl_mix` | KL, mix |" in page
 
 
+def test_contributing_describes_every_room():
+    entries = [path for path in (ROOT / "spatial_keras").iterdir() if path.name[0] not in "_."]
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert {path.stem for path in entries} == {*re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)}
+
+
 # The command line.
 
 

@@ -162,6 +162,9 @@ HOSTILE = {
 }  # fmt: skip
 
 
+NAMES = [build.__name__ for build in HOSTILE]
+
+
 @pytest.mark.parametrize(("build", "name"), HOSTILE.items(), ids=NAMES)
 def test_a_hostile_file_is_refused_by_name_and_does_not_run(tmp_path, mark, build, name):
     path = build(tmp_path, mark)

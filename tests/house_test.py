@@ -58,6 +58,7 @@ LATE = ("keras_tuner", "matplotlib", "rich", "tensorboard", "tensorflow_datasets
 PACKAGES = {
     "absl": "absl_py",
     "foolbox": "foolbox",
+    "h5py": "h5py",
     "jinja2": "jinja2",
     "keras_tuner": "keras_tuner",
     "matplotlib": "matplotlib",

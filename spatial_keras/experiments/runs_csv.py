@@ -75,6 +75,7 @@ class Reduction:
 
     Attributes:
       train_images: the number of training images.
+      steps: training steps of the other defense.
       seeds: of the pairs.
       difference: the mean difference of grid accuracy in percentage points.
       mean: the mean of the relative reductions of the grid error, in %.
@@ -83,6 +84,7 @@ class Reduction:
     """
 
     train_images: int
+    steps: int
     seeds: Sequence[int]
     difference: float
     mean: float
@@ -90,46 +92,41 @@ class Reduction:
     high: float | None
 
 
-def reductions(
-    runs: Iterable[Mapping[str, Any]], baseline: str, defense: str, steps: int | None = None
-) -> list[Reduction]:
+def reductions(runs: Iterable[Mapping[str, Any]], baseline: str, defense: str) -> list[Reduction]:
     """Compares two defenses by pairs of runs with the same seed and training images.
 
     Args:
       runs: what train.py wrote into results.json, of each.
       baseline: the name of the defense to compare with.
       defense: the name of the other.
-      steps: the baseline's training steps, where there are runs of several.
 
     Returns:
-      One for each number of training images that has a pair, ascending.
+      One for each number of training images, and of the baseline's steps, that has a pair.
     """
-    by_number: dict[int, dict[int, dict[str, float]]] = {}
-    for found in map(line, runs):
-        is_baseline = found["defense"] == baseline
-        if is_baseline and steps is not None and int(found["steps"]) != steps:
-            continue
-        if is_baseline or found["defense"] == defense:
-            seeds = by_number.setdefault(int(found["train_images"]), {})
-            seeds.setdefault(int(found["seed"]), {})[found["defense"]] = found["grid"]
-    made = []
-    for number, seeds in sorted(by_number.items()):
-        paired = {seed: pair for seed, pair in sorted(seeds.items()) if len(pair) == 2}
-        if paired:
-            grids = np.array([[pair[baseline], pair[defense]] for pair in paired.values()])
-            made.append(_reduction(number, list(paired), *grids.T))
-    return made
+    lines = [line(results) for results in runs]
+    grids = {
+        (int(one["train_images"]), int(one["seed"])): one["grid"]
+        for one in lines
+        if one["defense"] == defense
+    }
+    pairs: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
+    for one in lines:
+        number, seed = int(one["train_images"]), int(one["seed"])
+        if one["defense"] == baseline and (number, seed) in grids:
+            pair = (seed, one["grid"], grids[number, seed])
+            pairs.setdefault((number, int(one["steps"])), []).append(pair)
+    return [_reduction(*key, sorted(found)) for key, found in sorted(pairs.items())]
 
 
-def _reduction(
-    number: int, seeds: Sequence[int], baseline: np.ndarray, other: np.ndarray
-) -> Reduction:
-    relative = 100 * (other - baseline) / (100 - baseline)
+def _reduction(number: int, steps: int, pairs: Sequence[tuple[int, float, float]]) -> Reduction:
+    seeds, before, after = zip(*pairs)
+    differences = np.subtract(after, before)
+    relative = 100 * differences / (100 - np.array(before))
     low = high = None
     if len(seeds) > 1:
-        interval = stats.t.interval(
-            0.95, len(seeds) - 1, relative.mean(), max(stats.sem(relative), 1e-12)
-        )
-        low, high = map(float, interval)
-    difference = float((other - baseline).mean())
-    return Reduction(number, seeds, difference, float(relative.mean()), low, high)
+        # Pairs that agree to the last digit have an interval of no width.
+        error = max(stats.sem(relative), np.finfo(float).tiny)
+        low, high = map(float, stats.t.interval(0.95, len(seeds) - 1, relative.mean(), error))
+    return Reduction(
+        number, steps, seeds, float(differences.mean()), float(relative.mean()), low, high
+    )

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures
-from spatial_keras.experiments import table, train, variants
+from spatial_keras.experiments import runs_csv, table, train, variants
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.reporting import markup, plot
 from spatial_keras.support import files
+from spatial_keras.training import defenses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +34,18 @@ class ReportConfig(Config):
     data_dir: str | None = option(
         None, "Runs", "Folder of the TensorFlow Datasets of the best run; default: theirs."
     )
+    compare: tuple[str, ...] | None = option(
+        None,
+        "Runs",
+        "Two defenses, e.g. wo10_at,wo10_kl: by how much the second makes fewer errors on the grid "
+        "than the first, from pairs of runs with the same seed and training images.",
+        count=2,
+    )
     output: str | None = option(
-        None, "Output", "The HTML file to write; default: report.html within --runs."
+        None,
+        "Output",
+        "The HTML file to write, and beside it a CSV file with a line for each run; default: "
+        "report.html within --runs.",
     )
 
     def check(self) -> None:
@@ -43,6 +54,8 @@ class ReportConfig(Config):
             raise ValueError("give --runs=FOLDER with runs of train.py or table.py in it.")
         if self.output is not None and not self.output.endswith(".html"):
             raise ValueError(f"--output must end in .html, got '{self.output}'.")
+        for name in self.compare or ():
+            defenses.get(name)
 
     @property
     def file(self) -> pathlib.Path:
@@ -127,7 +140,13 @@ class Page:
         text = markup.page(_title(self.finished), sections, len(self.finished), unfinished, made)
         self.output.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(self.output, text)
+        files.write_text(self.csv, runs_csv.to_csv(self.finished.values()))
         return self.output
+
+    @property
+    def csv(self) -> pathlib.Path:
+        """The CSV file with a line for each run."""
+        return self.output.with_suffix(".csv")
 
     def _name(self, run: pathlib.Path) -> str:
         """Returns the run's folder within that of all runs."""

@@ -19,7 +19,7 @@ def test_the_page_is_written_beside_the_runs(tmp_path):
     (folder / "results.json").write_text(json.dumps(results))
     found = script_calls.run("report.py", f"--runs={tmp_path / 'runs'}")
     assert found.returncode == 0, found.stderr
-    assert found.stdout == f"Written: {tmp_path / 'runs' / 'report.html'}\n"
+    assert found.stdout == f"Written: {tmp_path / 'runs' / 'report.html'}, report.csv\n"
     assert "left out: lambda: needs runs of one defense" in found.stderr
     assert ">80.00 ±" in (tmp_path / "runs" / "report.html").read_text(encoding="utf-8")
 
@@ -29,3 +29,35 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
     line = script_calls.mistake(found)
     assert line == f"error: --runs: there is no finished run in '{tmp_path}'."
     assert not list(tmp_path.iterdir())
+
+
+def test_two_defenses_are_compared_by_seed(tmp_path):
+    for defense, grids in (("wo10_at", (0.2, 0.3)), ("wo10_kl", (0.4, 0.4))):
+        for seed, grid in enumerate(grids):
+            results = {
+                "accuracies": {"natural": 0.97, "random": 0.9, "grid": grid},
+                "test_images": 180,
+                "train_images": 500,
+                "steps": 80,
+                "timing": {"seconds_per_step": 0.1},
+                "versions": {"numpy": "1"},
+                "flags": {
+                    "dataset": "digits",
+                    "model": "resnet8",
+                    "defense": defense,
+                    "seed": f"{seed}",
+                },
+            }
+            folder = tmp_path / f"{defense}{seed}"
+            folder.mkdir()
+            (folder / "run.flags").write_text("")
+            (folder / "results.json").write_text(json.dumps(results))
+    options = (f"--runs={tmp_path}", "--compare=wo10_at,wo10_kl", "--nobest_run")
+    found = script_calls.run("report.py", *options, COLUMNS="120")
+    assert found.returncode == 0, found.stderr
+    # The reductions are 25% and 100/7%, with a standard error of 5.36 and t(1) = 12.7.
+    (line,) = [line for line in found.stdout.splitlines() if "+15.0" in line]
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == [
+        "500", "80", "2", "+15.0", "+19.6", "-48.4 to 87.7",
+    ]  # fmt: skip
+    assert len((tmp_path / "report.csv").read_text().splitlines()) == 5

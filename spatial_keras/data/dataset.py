@@ -18,6 +18,10 @@ from spatial_keras.support import validation
 _ORDER, _FLIPS = 1 << 20, 1 << 21
 
 
+# Batches made ahead of the step.
+_PREFETCHED = 2
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
     """An image classification set in memory.
@@ -145,14 +149,23 @@ class Dataset:
         first_epoch, passed = divmod(first_step, steps_per_epoch)
         rows = tf.data.Dataset.counter(first_epoch).flat_map(epoch_rows).skip(passed)
         steps = tf.data.Dataset.counter(first_step)
-        batches = tf.data.Dataset.zip((steps, rows)).map(batch).prefetch(tf.data.AUTOTUNE)
-        return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+        batches = tf.data.Dataset.zip((steps, rows)).map(batch).prefetch(_PREFETCHED)
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return batches.apply(endless).with_options(_without_autotuning())
 
     @functools.cached_property
     def _train_tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
         """One copy for all streams, in host memory, where tf.data gathers."""
         with tf.device("CPU"):
             return tf.constant(self.train_images), tf.constant(self.train_labels)
+
+
+def _without_autotuning() -> tf.data.Options:
+    # In TensorFlow 2.15 the autotuner's thread sleeps for up to a minute, and the end of `fit`
+    # waits for it. There is nothing to tune here.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def _key(seed: int, index: tf.Tensor, place: int) -> tf.Tensor:

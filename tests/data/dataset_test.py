@@ -114,6 +114,10 @@ def test_order_depends_on_the_seed_alone(numbered):
     assert (first[1] != other[1]).any()
 
 
+def test_the_end_of_a_stream_waits_for_no_autotuner(numbered):
+    assert numbered.training_batches(6, seed=0).options().autotune.enabled is False
+
+
 def test_flips_mirror_half_of_the_images(numbered):
     images, labels = take(numbered.training_batches(6, seed=3), 400)
     originals = numbered.train_images[labels]

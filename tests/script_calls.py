@@ -14,9 +14,10 @@ def command(script, *arguments):
     return [sys.executable, str(ROOT / "scripts" / script), *arguments]
 
 
-def start(command_line):
-    """Returns the process of a command line, which goes on meanwhile."""
-    return subprocess.Popen(command_line, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+def start(command_line, **environment):
+    """Returns the process of a command line, which continues meanwhile."""
+    environment = {**ENVIRONMENT, **environment}
+    return subprocess.Popen(command_line, env=environment, stderr=subprocess.DEVNULL)
 
 
 def finish(command_line, **environment):

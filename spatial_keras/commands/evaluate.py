@@ -58,7 +58,7 @@ def classes(report: Report) -> Table:
 def angles(report: Report) -> Table:
     """Returns the histogram of the worst rotations found."""
     found = report.worst_angles()
-    table = Table("degrees", "broken", "", "standing", "", title="Worst rotations found")
+    table = Table("degrees", "broken", "", "survived", "", title="Worst rotations found")
     most = max(*found["broken"], *found["standing"], 1)
     for i, (broken, standing) in enumerate(zip(found["broken"], found["standing"])):
         edges = f"{found['edges'][i]:.0f} to {found['edges'][i + 1]:.0f}"

@@ -17,7 +17,7 @@ def get(name: str, data_dir: str | None = None, image_size: int | None = None) -
     """Returns an image classification set by name.
 
     Args:
-      name: "digits", or a TFDS set such as "cifar10" with, if need be, its configuration
+      name: "digits", or a TFDS set such as "cifar10" with, if necessary, its configuration
         ("emnist/letters") and version ("cifar10:3.0.2"). It must have the features `image` (uint8)
         and `label` (a class), a split `train`, and a labelled split `test` or `validation`.
       data_dir: folder of the TFDS sets; None is the default of TFDS. A set that is not there is

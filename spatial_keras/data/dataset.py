@@ -1,7 +1,7 @@
 """Images in memory, and the batches a network is trained on.
 
 Pixels stay what they are, uint8 from 0 to 255. The batches depend on the seed and the step alone,
-so a run that stopped goes on with the ones it has not seen.
+so a run that stopped continues with the ones it has not seen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Dataset:
 
     Attributes:
       name: the name it was found by.
-      train_images: uint8 [n, height, width, channels], grey levels 0 to 255.
+      train_images: uint8 [n, height, width, channels], pixel values 0 to 255.
       train_labels: int32 [n], from 0 to `num_classes` - 1.
       test_images: uint8 [m, height, width, channels], as the training images.
       test_labels: int32 [m].

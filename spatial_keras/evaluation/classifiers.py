@@ -93,7 +93,7 @@ class Classifier:
       input_shape: (height, width, channels) of the images.
       input_range: what the model expects for black (grey level 0) and white (255); grey levels
         are scaled linearly.
-      outputs: "logits", "probabilities", or "auto": probabilities are told by lying in [0, 1]
+      outputs: "logits", "probabilities", or "auto": probabilities are detected when in [0, 1]
         with sum 1, and taken for the softmax of their logarithms.
 
     Attributes:

@@ -154,16 +154,16 @@ class Evaluator:
 
         The result is that of the exhaustive evaluation, image by image. An image is done when a
         point breaks it, and the points likeliest to do so are tried first, so that the passes left
-        are those that standing images need: all points of the grid.
+        are those that surviving images need: all points of the grid.
 
         Args:
           counts: the grid's points in tx, ty and rotation; the paper's by default. With an even
             number the untouched image is not among them.
           natural: what `natural` returned, which saves its passes.
-          partial: a file for the state every half a minute; if it exists, the evaluation goes on
+          partial: a file for the state every half a minute; if it exists, the evaluation continues
             from there, if it is the same one. It is removed at the end.
           on_progress: called after each pass with (passes done, passes open at most, images
-            standing).
+            that survived).
         """
         start = time.perf_counter()
         points = self.transformations.grid(*validation.check_triple("counts", counts))
@@ -186,7 +186,7 @@ class Evaluator:
         refinements: int = 50,
         seed: int = 0,
     ) -> Outcome:
-        """Attacks the images that stood the grid anywhere in S: a tighter bound on robustness.
+        """Attacks the images that survived the grid anywhere in S: a tighter bound on robustness.
 
         From the (up to five) most damaging grid points of each such image, signed gradient descent
         on the margin, then random steps around the worst point, both with shrinking steps. The
@@ -199,7 +199,7 @@ class Evaluator:
           seed: of the random steps.
 
         Returns:
-          `right`: images that stood the grid and this.
+          `right`: images that survived the grid and this.
         """
         start = time.perf_counter()
         validation.check_integer("steps", steps, 1)
@@ -222,7 +222,7 @@ class Evaluator:
         """Evaluates every image at every point of the grid, and writes what it finds to disk.
 
         Nothing is pruned, so it takes all passes and finds the worst point of every image. What is
-        found is written as it comes; a call that was killed goes on where it was.
+        found is written as it comes; a call that was killed continues where it was.
 
         Args:
           folder: gets `margins.npy` and `losses.npy`, float32 [n, points], and `grid.npy`, float32
@@ -266,7 +266,7 @@ class Evaluator:
         return np.stack([sample([seed, draw], [self.number]) for draw in range(draws)], axis=1)
 
     def _worst_of(self, name: str, candidates: Any, passes_before: int = 0) -> Outcome:
-        """Judges standing images at candidates, an iterable of parameters [n, 3].
+        """Judges surviving images at candidates, an iterable of parameters [n, 3].
 
         Args:
           name: of the outcome.

@@ -14,7 +14,7 @@ from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.point_order import PointOrder
 from spatial_keras.support import files
 
-# Called with (passes done, passes open at most, images standing).
+# Called with (passes done, passes open at most, surviving images).
 OnProgress = Callable[[int, int, int], None]
 
 KEPT = 5
@@ -67,7 +67,7 @@ def worst_points(
 ) -> WorstPoints:
     """Judges every image at the points of a grid until one breaks it.
 
-    Batches hold pairs of a point and an image that is still standing; `PointOrder` says which.
+    Batches hold pairs of a point and an image that survived so far; `PointOrder` says which.
     The images broken are those of the exhaustive evaluation.
 
     Args:
@@ -75,7 +75,7 @@ def worst_points(
       number: how many images.
       grid: transformations, float32 [points, 3].
       natural_margins: margins of the untouched images, float32 [n], if known.
-      partial: a file that keeps the state of a killed evaluation; if it exists, this goes on
+      partial: a file that keeps the state of a killed evaluation; if it exists, this continues
         from there.
       on_progress: called after each pass.
       identity: tells whether the state in `partial` is of the same evaluation.
@@ -154,7 +154,7 @@ def write_map(
 ) -> WorstPoints:
     """Writes margin and loss of every image at every point into a folder, chunk by chunk.
 
-    The folder gets its name when it is complete; a killed call goes on where it was.
+    The folder gets its name when it is complete; a killed call continues where it was.
 
     Args:
       judge: judges pairs.

@@ -42,8 +42,8 @@ class Judge:
     The images stay where the network runs; only numbers of images and transformations move.
 
     Args:
-      classifier: maps grey levels [batch, height, width, channels] to logits.
-      images: grey levels 0..255, [n, height, width, channels].
+      classifier: maps pixel values [batch, height, width, channels] to logits.
+      images: pixel values 0..255, [n, height, width, channels].
       labels: class numbers, integer [n].
       warp: applies the transformations.
       batch_size: pairs per pass at most.

@@ -53,7 +53,7 @@ class GridOutcome(Outcome):
     """The result of a grid evaluation.
 
     An image that a point breaks is not tried further, so that `transformations` and `margins` are
-    the worst of the whole grid for the standing images only.
+    the worst of the whole grid for the surviving images only.
 
     Attributes:
       damaging: for each image the points of smallest margin found, worst first, float32

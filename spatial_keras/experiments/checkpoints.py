@@ -1,4 +1,4 @@
-"""Checkpoints from which a killed run goes on exactly, and the stop at a loss that is not finite.
+"""Checkpoints from which a killed run continues exactly, and the stop at a loss that is not finite.
 
 Keras's BackupAndRestore is not exact: it repeats steps or restarts the data's order. Here a
 checkpoint is the classifier, the optimizer and the step; order and draws are rebuilt from the step.

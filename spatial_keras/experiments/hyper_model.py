@@ -60,7 +60,7 @@ class ExperimentHyperModel(kt.HyperModel):
             k = hp.Choice("k", list(space.ks))
             chosen["defense"] = re.sub(r"^wo\d+", f"wo{k}", self._config.defense)
         # A trial of fewer steps has the whole schedule of the learning rate in them; so Hyperband's
-        # longer trials begin anew instead of going on from the shorter ones.
+        # longer trials begin anew instead of continuing the shorter ones.
         epochs = hp.values.get("tuner/epochs", EPOCHS)
         chosen["steps"] = -(-self._config.steps * epochs // EPOCHS)
         return dataclasses.replace(self._config, **chosen)

@@ -26,7 +26,7 @@ def bar(total: int | None, description: str, unit: str, initial: int = 0) -> tqd
 
 
 class PassBar:
-    """Shows an evaluation's passes, the images still standing, and at most how long it takes.
+    """Shows an evaluation's passes, the images that survived so far, and at most how long it takes.
 
     Args:
       description: what is evaluated.
@@ -50,7 +50,7 @@ class PassBar:
           standing: images that no transformation has broken.
         """
         self._bar.total = passes + open_passes
-        self._bar.set_postfix(standing=standing, refresh=False)
+        self._bar.set_postfix(survived=standing, refresh=False)
         self._bar.update(passes - self._bar.n)
 
 
@@ -59,7 +59,7 @@ class ProgressBar(tf.keras.callbacks.Callback):
 
     Args:
       steps: steps of the whole run.
-      first_step: the step that it goes on from.
+      first_step: the step that it continues from.
     """
 
     def __init__(self, steps: int, first_step: int = 0) -> None:

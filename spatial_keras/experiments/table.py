@@ -18,7 +18,7 @@ from spatial_keras.experiments import run_config, run_folder, train
 from spatial_keras.experiments.checkpoints import DivergedError
 from spatial_keras.experiments.options import Config, nested, option
 from spatial_keras.experiments.run_config import RunConfig
-from spatial_keras.support import files
+from spatial_keras.support import compat, files
 from spatial_keras.training import defenses
 
 
@@ -86,11 +86,9 @@ _NONE = "-"
 
 
 def forget_models() -> None:
-    """Frees the memory of models that were trained before, in a process that trains several.
-
-    Even so one graph stays for every `fit`: 9 MB for a ResNet-8.
-    """
+    """Frees the memory of models that were trained before, in a process that trains several."""
     tf.keras.backend.clear_session()
+    compat.release_gradients()
     gc.collect()
 
 

@@ -203,7 +203,7 @@ def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
         images = images.hold_out(config.validation_images)
     if config.train_images is not None:
         images = images.subset(config.train_images, config.seed)
-    images.training_batches(config.batch_size, config.seed)  # refuses too large a batch
+    images.training_batches(config.batch_size, config.seed)  # rejects too large a batch
     config.transformations.check_fits(*images.input_shape[:2])
     return images
 

@@ -154,7 +154,7 @@ class _Tuner(kt.Tuner):
             model = self.hypermodel.build(hp)
             return self.hypermodel.fit(hp, model, self.get_trial_dir(trial.trial_id))
         except Exception as error:
-            # KerasTuner would only note it in the trial's file, and go on.
+            # KerasTuner would only note it in the trial's file, and continue.
             raise kt.errors.FatalRuntimeError(f"trial {number}: {error}") from error
 
 
@@ -238,9 +238,9 @@ def prepare(config: TuneConfig) -> Study:
     run_folder.check(config.folder, config, FLAGS_FILE)
     run = config.trial
     images = train.load_images(run)
-    train.select_images(run, images)  # refuses
+    train.select_images(run, images)  # rejects what does not fit
     hyper_model = ExperimentHyperModel(run, config.space, images)
-    hyper_model.build(kt.HyperParameters())  # refuses
+    hyper_model.build(kt.HyperParameters())  # rejects what does not fit
     run_folder.RunFolder(config.folder, config, FLAGS_FILE)
     return Study(config, _oracle(config), hyper_model)
 

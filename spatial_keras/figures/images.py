@@ -27,7 +27,7 @@ def examples(
     """Draws natural images above their worst-case transformations, with the predictions.
 
     Args:
-      natural: grey levels 0..255, [n, height, width, channels], 1 or 3 channels.
+      natural: pixel values 0..255, [n, height, width, channels], 1 or 3 channels.
       worst: the transformed images, like `natural`.
       parameters: (tx, ty, rotation) of each, pixels and degrees, [n, 3].
       labels: the true classes' names.
@@ -60,7 +60,8 @@ def rotations(
     """Draws an image over its rotations, each with the prediction; wrong ones framed and crossed.
 
     Args:
-      images: the rotated images, grey levels 0..255, [n, height, width, channels], 1 or 3 channels.
+      images: the rotated images, pixel values 0..255, [n, height, width, channels]; 1 or 3
+        channels.
       degrees: the rotations, counter-clockwise, [n].
       label: the true class's name.
       predictions: the predicted classes' names, [n].

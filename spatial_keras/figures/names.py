@@ -1,4 +1,4 @@
-"""Names beside points, where they cover neither each other nor a point nor, if need be, a line."""
+"""Names beside points, where they cover no other name, no point and, if necessary, no line."""
 
 from __future__ import annotations
 

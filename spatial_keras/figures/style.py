@@ -108,7 +108,7 @@ def save(figure: Figure, folder: str | os.PathLike, name: str) -> list[pathlib.P
 
     Args:
       figure: the figure.
-      folder: is made if need be.
+      folder: is made if necessary.
       name: the files' name without its ending.
 
     Returns:

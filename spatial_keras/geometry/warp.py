@@ -45,7 +45,7 @@ class SpatialWarp(tf.keras.layers.Layer):
     def __init__(
         self, implementation: str = "auto", composition: str = "sequential", **kwargs: Any
     ) -> None:
-        # Without autocast: a mixed precision policy would round grey levels to 16 bits.
+        # Without autocast: a mixed precision policy would round pixel values to 16 bits.
         super().__init__(autocast=False, **kwargs)
         self.implementation = validation.check_name(
             "warp implementation", implementation, IMPLEMENTATIONS

@@ -50,12 +50,12 @@ def etn_resnet(
       kernel_size: of the pose predictors' convolutions, odd.
 
     Returns:
-      A functional model: grey levels 0..255, [batch, *input_shape] -> logits, float32
+      A functional model: pixel values 0..255, [batch, *input_shape] -> logits, float32
       [batch, num_classes].
 
     Raises:
       ValueError: no or unknown or repeated transformers, an even kernel_size, too small images, or
-        options that `resnet` refuses.
+        options that `resnet` rejects.
     """
     _check(transformers, kernel_size, input_shape)
     classifier = resnet(depth, num_classes, input_shape, width)

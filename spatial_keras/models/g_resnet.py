@@ -58,7 +58,7 @@ def g_resnet(  # noqa: PLR0913 - the published network's variants, in the manner
         stride of 2 (the authors' code), which is exact only for a height of 4n + 1, such as 33.
 
     Returns:
-      A functional model: grey levels 0..255, [batch, *input_shape] -> logits, float32
+      A functional model: pixel values 0..255, [batch, *input_shape] -> logits, float32
       [batch, num_classes]. The layer "features" gives the last features, [batch, height / 4,
       width / 4, slots, channels].
 

@@ -27,7 +27,7 @@ def resnet(
       width: multiplies the stages' widths 16, 32 and 64.
 
     Returns:
-      A functional model: grey levels 0..255, [batch, *input_shape] -> logits, float32
+      A functional model: pixel values 0..255, [batch, *input_shape] -> logits, float32
       [batch, num_classes].
 
     Raises:

@@ -49,12 +49,12 @@ def stn_resnet(
         standardization.
 
     Returns:
-      A functional model: grey levels 0..255, [batch, *input_shape] -> logits, float32
+      A functional model: pixel values 0..255, [batch, *input_shape] -> logits, float32
       [batch, num_classes].
 
     Raises:
       ValueError: an unknown mode or fill, a bound that is not positive, a rotation above 180, or
-        options that `resnet` refuses.
+        options that `resnet` rejects.
     """
     validation.check_name("mode", mode, MODES)
     validation.check_name("fill", fill, FILLS)

@@ -41,7 +41,7 @@ def vgg(
       width: multiplies the stages' widths 64, 128, 256, 512 and 512.
 
     Returns:
-      A functional model: grey levels 0..255, [batch, *input_shape] -> logits, float32
+      A functional model: pixel values 0..255, [batch, *input_shape] -> logits, float32
       [batch, num_classes].
 
     Raises:

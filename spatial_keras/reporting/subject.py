@@ -28,7 +28,7 @@ class Subject:
     """A trained classifier and how it does on rotated test images.
 
     Attributes:
-      classifier: maps grey levels to logits.
+      classifier: maps pixel values to logits.
       images: the first test images, [n, height, width, channels].
       labels: their class numbers, [n].
       class_names: of all classes.

@@ -54,6 +54,21 @@ def build_optimizer(
         optimizer._create_all_weights(variables)
 
 
+def release_gradients() -> None:
+    """Lets go of the graphs of all training steps so far, which cannot be differentiated after.
+
+    An optimizer sums gradients over the replicas by an operation with a gradient of its own. That
+    gradient holds the step's graph, and TensorFlow keeps it in a registry that nothing empties:
+    without this, 9 MB stay of every `fit` of a ResNet-8.
+    """
+    # There is no public way to the registry.
+    from tensorflow.python.framework import ops
+
+    registered = ops.gradient_registry._registry
+    for name in [name for name in registered if name.startswith("CustomGradient-")]:
+        del registered[name]
+
+
 def addons(user: str) -> types.ModuleType:
     """Returns tensorflow_addons.
 

@@ -46,7 +46,7 @@ class Search(abc.ABC):
 
         Args:
           classifier: maps images to logits [batch, classes].
-          images: grey levels 0..255, [batch, height, width, channels].
+          images: pixel values 0..255, [batch, height, width, channels].
           labels: class numbers, integer [batch].
           objective: what to maximize.
           seed: two integers; the same seed gives the same draws.
@@ -199,7 +199,7 @@ class GridSearch(Search):
     ) -> None:
         super().__init__(transformations, warp)
         self.counts = validation.check_triple("counts", counts)
-        self.transformations.grid(*self.counts)  # refuses impossible ones
+        self.transformations.grid(*self.counts)  # rejects impossible ones
         self.candidates_per_pass = validation.check_integer(
             "candidates_per_pass", candidates_per_pass, 1
         )

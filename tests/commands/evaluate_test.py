@@ -40,7 +40,7 @@ def test_tables_and_files(model, tmp_path):
     for text in ("natural", "attack", "95% interval", "Accuracy by class", "Worst rotations"):
         assert text in found.stdout
     assert "gives probabilities" in found.stdout and "first 20 of 360" in found.stdout
-    assert "standing=" in found.stderr  # the progress bar
+    assert "survived=" in found.stderr  # the progress bar
     results = json.loads(output.read_text())
     accuracies = {name: measure["accuracy"] for name, measure in results["measures"].items()}
     assert accuracies["attack"] <= accuracies["grid"] <= accuracies["natural"]

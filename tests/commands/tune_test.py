@@ -1,5 +1,9 @@
 """The script as a user calls it: its table, its files, its exit codes."""
 
+import socket
+
+import pytest
+
 from tests import script_calls, small
 
 
@@ -13,6 +17,35 @@ def test_a_search_ends_with_a_table_a_figure_and_a_command(tmp_path):
     assert f"python -m spatial_keras train --flagfile={folder}/best.flags" in found.stdout
     assert (folder / "lambda.png").stat().st_size > 10_000
     assert all((folder / f"trial_{n}" / "classifier.keras").exists() for n in (0, 1))
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_a_worker_runs_the_trials_that_the_chief_chooses(tmp_path):
+    options = ("--max_trials=2", "--validation_images=20", f"--output_dir={tmp_path}")
+    command = script_calls.command("tune.py", *small.RUN, *options)
+    address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": free_port()}
+    chief = script_calls.start(command, KERASTUNER_TUNER_ID="chief", **address)
+    try:
+        worker = script_calls.finish(command, KERASTUNER_TUNER_ID="tuner0", **address)
+        assert worker.returncode == 0, worker.stderr
+        assert [f"trial {n}: lambda " in worker.stderr for n in (1, 2)] == [True, True]
+        assert worker.stdout.startswith("This worker has no more trials to run; the chief")
+        assert chief.wait(timeout=120) == 0
+    finally:
+        chief.kill()
+    rows = (tmp_path / "table.csv").read_text().splitlines()
+    assert sorted(row.split(",")[0] for row in rows) == ["1", "2", "trial"]
+    for n in (0, 1):
+        assert {"classifier.keras", "results.json"} <= {
+            file.name for file in (tmp_path / f"trial_{n}").iterdir()
+        }
+    assert (tmp_path / "best.flags").exists()
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):

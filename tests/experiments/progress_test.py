@@ -25,4 +25,4 @@ def test_passes_shrink_to_what_standing_images_need(capsys):
         bar.update(20, 80, 5)
         bar.update(40, 0, 2)
     last = capsys.readouterr().err.split("\r")[-1]
-    assert "grid: 100%" in last and "40/40" in last and "standing=2" in last
+    assert "grid: 100%" in last and "40/40" in last and "survived=2" in last

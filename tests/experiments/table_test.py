@@ -1,6 +1,7 @@
 """Tables: their numbers, runs that finished, diverged or were killed, and a user's mistakes."""
 
 import csv
+import gc
 import io
 import pathlib
 
@@ -248,6 +249,22 @@ def test_a_file_in_the_way_is_refused(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_runs_leave_nothing_in_memory(tmp_path):
+    """The graph of one training step is 11,000 objects."""
+    objects = []
+
+    def count(line):
+        if line.startswith("run "):
+            table.forget_models()
+            objects.append(len(gc.get_objects()))
+
+    prepared(tmp_path, "--seeds=5", "--defenses=wo2_kl").run("", count)
+    assert len(objects) == 5
+    # What the first run loads stays.
+    assert objects[-1] - objects[1] < 1000
+
+
 def test_a_run_in_a_table_is_the_run_alone(tmp_path):
     lines = []
     prepared(tmp_path / "table", "--defenses=wo2_kl", "--seeds=1").run("", lines.append)

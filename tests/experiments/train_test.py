@@ -6,6 +6,8 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
 
 from spatial_keras.experiments import checkpoints, train
 from tests import small
@@ -38,6 +40,14 @@ def test_a_run_leaves_everything_in_its_folder(finished):
     right = np.argmax(classifier.predict(images, verbose=0), -1) == run.dataset.test_labels
     np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
     assert results["accuracies"]["grid"] <= results["accuracies"]["natural"]
+
+
+def test_the_hparams_page_names_the_run_by_its_folder(finished):
+    _, folder, _ = finished
+    events = event_accumulator.EventAccumulator(str(folder / "tensorboard")).Reload()
+    metadata = events.summary_metadata["_hparams_/session_start_info"]
+    found = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
+    assert found.session_start_info.group_name == folder.as_posix()
 
 
 def test_a_finished_run_is_not_repeated(finished):

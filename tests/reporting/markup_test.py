@@ -78,6 +78,7 @@ def test_a_page_says_when_it_was_made():
 
 def test_the_style_loads_nothing_and_knows_dark_small_and_paper():
     style = page().findtext("head/style")
+    assert "details > :not(summary)" in style  # as it is, not escaped
     assert not re.search(r"url\(|@import|@font-face|//", style)
     for query in ("prefers-color-scheme: dark", "max-width", "print"):
         assert re.search(rf"@media [^{{]*{query}", style)

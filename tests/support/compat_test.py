@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -145,6 +147,28 @@ def test_building_changes_nothing(build):
     plain, others = build(0.1), variables()
     take_steps(plain, others, 2)
     np.testing.assert_array_equal(values(weights), values(others))
+
+
+# Memory.
+
+
+def traced_step():
+    """The graph of a step that was traced, called and forgotten."""
+    optimizer, weights = optimizers.SGD(0.1), variables()
+    compat.build_optimizer(optimizer, weights)
+    step = tf.function(lambda: take_steps(optimizer, weights, 1)).get_concrete_function()
+    step()
+    return weakref.ref(step.graph)
+
+
+def test_the_graph_of_a_step_is_let_go():
+    graph = traced_step()
+    gc.collect()
+    assert graph() is not None  # else there is nothing to release any more
+    compat.release_gradients()
+    gc.collect()
+    assert graph() is None
+    take_steps(optimizers.SGD(0.1), variables(), 1)
 
 
 # The learning rate.

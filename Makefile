@@ -1,11 +1,11 @@
-# `make train` and `make test` set everything up by themselves, once.
+# `make train`, `make test` and `make docs` set everything up by themselves, once.
 PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
 PYTEST = -m pytest -n 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: install train figures test test-current lint format bench lock clean
+.PHONY: install train figures test test-current docs tutorial lint format bench lock clean
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -34,6 +34,16 @@ test: .venv/installed
 test-current: .venv-current/installed
 	PYTHONPATH="$(CURDIR)" .venv-current/bin/python $(PYTEST)
 
+# The documentation, in site/
+docs: .venv/docs-installed
+	PYTHONPATH="$(CURDIR)" NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
+	@echo "Built: open site/index.html."
+
+# Runs the notebook, and keeps its outputs in it.
+tutorial: .venv/docs-installed
+	PYTHONPATH="$(CURDIR)" .venv/bin/python -m nbconvert --to notebook --execute --inplace \
+		--ClearMetadataPreprocessor.enabled=True docs/tutorial.ipynb
+
 lint: .venv/installed
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -50,13 +60,17 @@ lock: .venv/installed
 	.venv/bin/python -m pip freeze --all --exclude pip --exclude-editable > requirements/bazel.lock
 
 clean:
-	rm -rf .venv .venv-current .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv .venv-current .pytest_cache .ruff_cache build site *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: setup.py $(wildcard requirements/*.txt)
 	@echo "Installing into .venv, once; this takes some minutes."
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+.venv/docs-installed: .venv/installed requirements/docs.txt
+	.venv/bin/python -m pip install --quiet -r requirements/docs.txt
 	touch $@
 
 .venv-current/installed: $(wildcard requirements/*.txt)

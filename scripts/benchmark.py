@@ -25,6 +25,8 @@ from rich.table import Table  # noqa: E402
 from spatial_keras import SpatialWarp, TransformationSet, callbacks, data, models
 from spatial_keras.evaluation import Evaluator  # noqa: E402
 from spatial_keras.experiments import command_line, evaluate, train
+from spatial_keras.experiments.evaluate import EvaluateConfig
+from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.support import validation
 from spatial_keras.training import defenses, losses
 
@@ -36,7 +38,7 @@ _LABELS = _RNG.integers(0, 10, _BATCH).astype(np.int32)
 
 def build(name: str = "resnet32", xla: bool = False, implementation: str | None = None):
     """Returns a compiled wo10_kl model of CIFAR-10's shapes."""
-    warp = SpatialWarp(implementation or ("gather" if xla else "op"))
+    warp = SpatialWarp(implementation) if implementation else SpatialWarp.fastest(xla=xla)
     model = defenses.get(f"wo{_K}_kl").build(
         models.get(name), warp=warp, weight_decay=2e-4, xla=xla
     )
@@ -201,7 +203,7 @@ def measure_evaluate(rounds: int) -> list[tuple[str, str, str]]:
     """The pruned grid evaluation against the exhaustive one, foolbox's and plain `predict`."""
     rows = []
     for number, folder in enumerate(_RUNS.value or [train_digits(n) for n in ("std", "wo10_kl")]):
-        case = audited(folder)
+        case = evaluation_of(folder)
         goals = [("at least 60", "at least 20"), ("at least 4", "at least 1"), ("", "")]
         rows += compare_grids(case, *goals[min(number, 2)])
         rows += compare_with_predict(case, rounds)
@@ -210,6 +212,30 @@ def measure_evaluate(rounds: int) -> list[tuple[str, str, str]]:
     ).stdout
     memory = f"{float(output.split()[-1]):.2f} GB"
     return [*rows, ("peak memory of evaluating 10,000 images", memory, "under 2 GB")]
+
+
+def measure_recipes(rounds: int) -> list[tuple[str, str, str]]:
+    """Steps of the searches that a recipe is made of, against one of wo10_kl, on ResNet-8."""
+    classifier = models.get("resnet8", width=0.5)
+    steps = {}
+    for name in ("wo10_kl", "wo10_at", "wo3_kl", "wo1_kl", "std_star"):
+        model = defenses.get(name).build(classifier, warp=SpatialWarp.fastest(xla=False))
+        model.compile(optimizer=tf.keras.optimizers.SGD(0.01, momentum=0.9), jit_compile=False)
+        steps[name] = training_step(model)
+    seconds = interleaved({name: repeated(step, 20) for name, step in steps.items()}, rounds)
+    whole = seconds["wo10_kl"]
+    shares = [(f"step of {name} / of wo10_kl", ratio(s, whole), "") for name, s in seconds.items()]
+    half = (seconds["wo1_kl"] + whole) / 2
+    return [
+        *shares[1:],
+        ("wo10_kl with --search_from=0.5 / without", ratio(half, whole), ""),
+        ("  seconds of a step of wo10_kl", f"{np.median(whole) / 20:.4f}", ""),
+    ]
+
+
+def repeated(function: Callable[[], object], times: int) -> Callable[[], object]:
+    """Returns a function that calls the function so many times."""
+    return lambda: [function() for _ in range(times)]
 
 
 def measure_models(rounds: int) -> list[tuple[str, str, str]]:
@@ -237,32 +263,27 @@ def measure_models(rounds: int) -> list[tuple[str, str, str]]:
 
 def train_digits(defense: str) -> str:
     """Returns the folder of the run of flags/digits/, trained if it is not."""
-    values = flags.FlagValues()
-    command_line.define(train.FLAGS, values)
-    values(["train", f"--flagfile=flags/digits/{defense}.flags"])
-    run = train.prepare(values)
+    run = train.prepare(command_line.read(RunConfig, f"flags/digits/{defense}.flags"))
     run.run()
     return str(run.folder.path)
 
 
-def audited(folder: str) -> evaluate.Audit:
+def evaluation_of(folder: str) -> evaluate.Evaluation:
     """Returns the evaluation of a run on its first test images."""
-    values = flags.FlagValues()
-    command_line.define(evaluate.FLAGS, values)
-    data_dir = [f"--data_dir={_DATA_DIR.value}"] if _DATA_DIR.value else []
-    values(["evaluate", f"--run={folder}", f"--limit={_IMAGES_EVALUATED.value}", *data_dir])
-    return evaluate.prepare(values)
+    return evaluate.prepare(
+        EvaluateConfig(run=folder, limit=_IMAGES_EVALUATED.value, data_dir=_DATA_DIR.value)
+    )
 
 
-def raw(case: evaluate.Audit) -> tuple[tf.keras.Model, np.ndarray, np.ndarray]:
+def raw(case: evaluate.Evaluation) -> tuple[tf.keras.Model, np.ndarray, np.ndarray]:
     """Returns the classifier, the images and the labels of an evaluation."""
-    model = tf.keras.models.load_model(f"{case.values['run']}/classifier.keras", compile=False)
-    dataset = data.get(case.values["dataset"], _DATA_DIR.value, case.values["image_size"])
+    model = tf.keras.models.load_model(f"{case.config.run}/classifier.keras", compile=False)
+    dataset = data.get(case.config.dataset, _DATA_DIR.value, case.config.image_size)
     images = dataset.test_images[: case.evaluator.number].astype(np.float32)
     return model, images, dataset.test_labels[: case.evaluator.number]
 
 
-def compare_grids(case: evaluate.Audit, faster: str, fewer: str) -> list[tuple[str, str, str]]:
+def compare_grids(case: evaluate.Evaluation, faster: str, fewer: str) -> list[tuple[str, str, str]]:
     """Times the 5 x 5 x 31 grid: pruned, exhaustive and foolbox's, once each."""
     import foolbox
 
@@ -281,7 +302,7 @@ def compare_grids(case: evaluate.Audit, faster: str, fewer: str) -> list[tuple[s
     )
     theirs = time.perf_counter() - start
 
-    name = f"{case.values['run'].split('/')[-1]}, {len(images)} images"
+    name = f"{case.config.run.split('/')[-1]}, {len(images)} images"
     passes = f"{whole.passes / pruned.passes:.1f}"
     least = len(images) + 774 * int(pruned.right.sum())
     return [
@@ -296,7 +317,7 @@ def compare_grids(case: evaluate.Audit, faster: str, fewer: str) -> list[tuple[s
     ]  # fmt: skip
 
 
-def compare_with_predict(case: evaluate.Audit, rounds: int) -> list[tuple[str, str, str]]:
+def compare_with_predict(case: evaluate.Evaluation, rounds: int) -> list[tuple[str, str, str]]:
     """Times passes over warped pairs against `predict` on images warped before."""
     draws = -(-8_000 // case.evaluator.number)
     model, images, _ = raw(case)
@@ -337,6 +358,7 @@ def take_steps() -> None:
 MEASUREMENTS = {
     "step": measure_step, "memory": measure_memory, "warp": measure_warp, "xla": measure_xla,
     "logging": measure_logging, "evaluate": measure_evaluate, "models": measure_models,
+    "recipes": measure_recipes,
 }  # fmt: skip
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of every measurement.", lower_bound=1)
 _RUNS = flags.DEFINE_list(
@@ -360,10 +382,8 @@ def main(argv: list[str]) -> None:
     if _ONLY_EVALUATE.value:
         evaluate_many()
         return
-    try:
+    with command_line.mistakes_refused():
         names = [validation.check_name("benchmark", n, MEASUREMENTS) for n in argv[1:]]
-    except ValueError as error:
-        command_line.refuse(error)
     table = Table("measured", "result", "goal", title=f"TensorFlow {tf.__version__}, CPU")
     for name in names or MEASUREMENTS:
         for row in MEASUREMENTS[name](_ROUNDS.value):

@@ -38,6 +38,8 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
       first_step: the step that the run goes on from.
       every: steps between logs; pictures come at every tenth.
       settings: the run's flags, name -> text.
+      name: the run's name on the HParams dashboard, where two runs of one name are one trial; a
+        hash of the settings by default.
     """
 
     def __init__(  # noqa: PLR0913
@@ -50,10 +52,11 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         first_step: int = 0,
         every: int = 100,
         settings: dict[str, str] | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__()
         self._robust_model = model
-        self._settings = settings or {}
+        self._settings, self._name = settings or {}, name
         self._writer = tf.summary.create_file_writer(str(folder))
         self._images, self._labels = tf.constant(images), tf.constant(labels)
         self._class_names = class_names
@@ -88,7 +91,8 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         from tensorboard.plugins.hparams import api as hparams_plugin  # loaded by those who log
 
         with self._writer.as_default(step=self._step):
-            hparams_plugin.hparams({k: _number(v) for k, v in self._settings.items()})
+            numbers = {k: _number(v) for k, v in self._settings.items()}
+            hparams_plugin.hparams(numbers, trial_id=self._name)
             flags = "".join(f"    --{name}={text}\n" for name, text in self._settings.items())
             tf.summary.text("flags", flags)
             tf.summary.graph(self._graph())

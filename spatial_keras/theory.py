@@ -83,11 +83,6 @@ def ball(points: np.ndarray, radius: float) -> np.ndarray:
     return np.abs(points[:, None] - points).max(axis=-1) <= radius * (1 + 1e-9)
 
 
-def is_partition(reachable: np.ndarray) -> bool:
-    """Returns whether an adversary's sets are equal or disjoint, as the orbits of a group are."""
-    return all(np.array_equal(reachable[i], reachable[j]) for i, j in np.argwhere(reachable))
-
-
 def natural_risk(problem: Problem, predictor: np.ndarray, loss: str = "error") -> float:
     """Returns the expected loss at the points themselves."""
     return _risk(problem, *_losses(predictor, loss))

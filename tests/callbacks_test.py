@@ -18,7 +18,7 @@ def train(folder, name="wo2_kl", steps=6, first_step=0, search=None, more=()):
     model = small.robust_model(name)
     model.search = search or model.search
     logs = callbacks.TensorBoardLogs(
-        model, folder, small.IMAGES, small.LABELS, ("a", "b", "c"), first_step, 2, SETTINGS
+        model, folder, small.IMAGES, small.LABELS, ("a", "b", "c"), first_step, 2, SETTINGS, "a run"
     )
     data = tf.data.Dataset.from_tensors((small.IMAGES, small.LABELS)).repeat()
     history = []
@@ -141,6 +141,7 @@ def test_the_run_is_described(logged):
     hparams = found.session_start_info.hparams
     assert hparams["lambda"].number_value == 0.5 and hparams["steps"].number_value == 6
     assert hparams["defense"].string_value == "wo2_kl"
+    assert found.session_start_info.group_name == "a run"
     graph = tf.compat.v1.GraphDef.FromString(events.Graph().SerializeToString())
     assert {"images"} < {node.name for node in graph.node}
     assert any(node.op == "MatMul" for node in graph.node)

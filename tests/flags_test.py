@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -26,7 +27,7 @@ CLASSES = {"cifar10": 10, "cifar100": 100, "svhn_cropped": 10, "digits": 10}
 
 
 def name_of(file: pathlib.Path) -> str:
-    return f"{file.parent.name}/{file.stem}"
+    return str(file.relative_to(FLAGS).with_suffix(""))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def name_of(file: pathlib.Path) -> str:
     [("cifar10", ROWS + MORE), ("cifar100", ROWS), ("svhn_cropped", ROWS)],
 )
 def test_the_papers_experiments(folder, names):
-    assert {file.stem for file in (FLAGS / folder).iterdir()} == {"base", *names}
+    assert {file.stem for file in (FLAGS / folder).glob("*.flags")} == {"base", *names}
     for name in names:
         row = name
         if name in ROWS[2:] + MORE:
@@ -56,9 +57,33 @@ def test_the_papers_setting(folder, monkeypatch):
     assert {name: getattr(config, name) for name in expected} == expected
 
 
+FAST = {
+    "std_star": "std_star",
+    "at_rob_wo10": "wo10_at",
+    "alp_rob_wo10": "wo10_alp",
+    "kl_rob_wo10": "wo10_kl",
+    "kl_nat_wo10": "wo10_kl_nat",
+}
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_the_fast_recipe_differs_in_the_schedule_and_the_search_alone(name, monkeypatch):
+    monkeypatch.chdir(FLAGS.parent)
+    assert {file.stem for file in (FLAGS / "cifar10" / "fast").iterdir()} == {"base", *FAST}
+    slow, fast = (
+        small.parsed(f"--flagfile=flags/cifar10/{folder}{name}.flags") for folder in ("", "fast/")
+    )
+    fast.check_effects()
+    expected = {"steps": 20_000, "schedule": "cosine", "optimizer": "nesterov"}
+    if name != "std_star":
+        expected["search_from"] = 0.6
+    assert fast == dataclasses.replace(slow, **expected)
+    assert fast.defense == FAST[name]
+
+
 def marked(file: pathlib.Path):
     """One folder has every defense; the others, and the same rows with another k, are slow."""
-    fast = file.parent.name == "cifar10" and not file.stem.endswith(("_wo1", "_wo20"))
+    fast = file.parent == FLAGS / "cifar10" and not file.stem.endswith(("_wo1", "_wo20"))
     marks = [] if fast else pytest.mark.slow
     return pytest.param(file, id=name_of(file), marks=marks)
 

@@ -1,38 +1,74 @@
-"""The README's code runs as it stands, and its table names real defenses."""
+"""The README's code runs as it is, it is short, and what it names is there."""
 
 import pathlib
 import re
 
 import pytest
 
+from spatial_keras import models
 from spatial_keras.training import defenses
 
 ROOT = pathlib.Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# "How robust is my model?" and "Make it robust", blank lines not counted.
+LINES_OF_PYTHON = (5, 10)
+TABLE = re.search(r"^\| name \| in the paper .*\n((?:\|.*\n)+)", README, re.MULTILINE)[1]
 
 
-def test_the_python_examples_run(tmp_path, monkeypatch, capsys):
+def python_examples():
+    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_it_is_short():
+    assert len(README.splitlines()) <= 130
+    found = [len([line for line in code.splitlines() if line]) for code in python_examples()]
+    assert len(found) == 2
+    assert all(lines <= limit for lines, limit in zip(found, LINES_OF_PYTHON))
+
+
+def test_how_robust_is_my_model(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    training, evaluation = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    names = {}
-    exec(compile(training, "README.md", "exec"), names)
-    assert "natural_accuracy" in capsys.readouterr().out
-    assert (tmp_path / "classifier.keras").exists()
-    exec(compile(evaluation, "README.md", "exec"), names)
+    mine = models.get("resnet8", num_classes=10, input_shape=(32, 32, 1), width=0.25)
+    mine.save("my_model.keras")
+    exec(compile(python_examples()[0], "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["natural", "grid", "attack"]
+    assert [line.split(":")[0] for line in lines] == ["natural", "grid"]
 
 
-DEFENSES = re.search(r"^\| name \| in the paper .*\n((?:\|.*\n)+)", README, re.MULTILINE)[1]
+def test_make_it_robust(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(python_examples()[1], "README.md", "exec"), {})
+    assert "worst_accuracy" in capsys.readouterr().out
+    assert (tmp_path / "classifier.keras").exists()
 
 
-@pytest.mark.parametrize("name", re.findall(r"^\| `(\w+)`", DEFENSES, re.MULTILINE))
+@pytest.mark.parametrize("code", python_examples())
+def test_the_import_that_turns_onednn_on_comes_first(code):
+    assert code.startswith("import spatial_keras as sk\n")
+
+
+def defense_names():
+    """Every name of the table; a suffix such as `_nat` belongs to the name at the row's front."""
+    for row in TABLE.splitlines()[1:]:
+        first, *suffixes = re.findall(r"`(\w+)`", row.split("|")[1])
+        yield from [first, *(first + suffix for suffix in suffixes)]
+
+
+@pytest.mark.parametrize("name", defense_names())
 def test_the_table_names_defenses(name):
     assert defenses.get(name).name == name
 
 
-def test_pictures_and_flagfiles_exist():
-    named = re.findall(r"\]\((docs/[^)]+)\)|--flagfile=(flags/[\w./]+)", README)
-    assert named
-    for paths in named:
-        assert (ROOT / "".join(paths)).exists()
+def test_the_table_has_all_combinations():
+    assert len({*defense_names()}) == 16
+
+
+def test_links_flagfiles_and_make_targets_exist():
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    flagfiles = re.findall(r"--flagfile=(flags/[\w./]+)", README)
+    assert len(links) > 10 and flagfiles
+    assert [name for name in links + flagfiles if not (ROOT / name).exists()] == []
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"\bmake ([a-z-]+)\b", " ".join(re.findall(r"`+[^`]+`+", README)))
+    assert {"train", "test", "docs"} <= {*targets}
+    assert [target for target in targets if f"\n{target}: " not in makefile] == []

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from spatial_keras.evaluation import safety
 from spatial_keras.support import validation
 from spatial_keras.training.robust_model import RobustModel
 
@@ -19,18 +20,20 @@ OUTPUTS = ("auto", "logits", "probabilities")
 _SMALLEST_PROBABILITY = 1e-30
 
 
-def load(path: str | os.PathLike) -> Callable[..., tf.Tensor]:
+def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tensor]:
     """Returns the classifier that a file or folder holds.
 
     Args:
       path: a `.keras` or `.h5` file of Keras, or the folder of a SavedModel.
+      unsafe: whether to load a model that may run code of whoever wrote it, such as one with a
+        Lambda layer.
 
     Returns:
       A Keras model (of a RobustModel its classifier), or the SavedModel's signature
       `serving_default` as a function of images.
 
     Raises:
-      ValueError: there is none, or it cannot be read.
+      ValueError: there is none, it cannot be read, or it may run code.
     """
     path = pathlib.Path(path)
     if not path.exists():
@@ -41,17 +44,28 @@ def load(path: str | os.PathLike) -> Callable[..., tf.Tensor]:
             f"model '{path}' must be a .keras or .h5 file or the folder of a SavedModel."
         )
     try:
-        model = (
-            _saved_model(path) if saved_model else tf.keras.models.load_model(path, compile=False)
-        )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        found = [] if unsafe else safety.dangers(path)
+        model = None if found else _read(path, saved_model, unsafe)
+    except Exception as error:  # the readers of a damaged file raise all kinds
         # Keras's message may hold the whole configuration.
         cause = textwrap.shorten(str(error), 200, placeholder=" ...")
         raise ValueError(
             f"model '{path}' cannot be read; a file of another version of Keras may not be "
             f"({cause})."
         ) from error
+    if found:
+        shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        raise ValueError(
+            f"model '{path}' is not loaded: it holds {shown}, which may run code of whoever wrote "
+            "it; if you trust them, give --unsafe (in Python unsafe=True)."
+        )
     return model.classifier if isinstance(model, RobustModel) else model
+
+
+def _read(path: pathlib.Path, saved_model: bool, unsafe: bool) -> Callable[..., tf.Tensor]:
+    if saved_model:
+        return _saved_model(path)
+    return tf.keras.models.load_model(path, compile=False, safe_mode=not unsafe)
 
 
 def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:

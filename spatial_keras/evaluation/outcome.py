@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
-
-# The normal distribution's quantile for intervals of 95%.
-_QUANTILE = 1.959964
+from scipy import stats
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,14 +78,13 @@ def confidence_interval(right: np.ndarray) -> tuple[float, float]:
       right: bool, or fractions in [0, 1], [n].
     """
     values = np.asarray(right, np.float64)
-    number, mean = len(values), float(np.mean(values))
-    if not np.isin(values, (0, 1)).all():
-        if number == 1:
-            return 0.0, 1.0
-        half = _QUANTILE * float(np.std(values, ddof=1)) / math.sqrt(number)
-        return max(mean - half, 0.0), min(mean + half, 1.0)
-    share = _QUANTILE**2 / number
-    center = (mean + share / 2) / (1 + share)
-    half = _QUANTILE / (1 + share) * math.sqrt(mean * (1 - mean) / number + share / (4 * number))
-    # Exact at the ends, where rounding would leave a trace.
-    return (0.0 if mean == 0 else center - half), (1.0 if mean == 1 else center + half)
+    number = len(values)
+    if np.isin(values, (0, 1)).all():
+        count = int(np.sum(values))
+        low, high = stats.binomtest(count, number).proportion_ci(0.95, method="wilson")
+        return float(low), float(high)
+    if number == 1:
+        return 0.0, 1.0
+    mean = float(np.mean(values))
+    half = float(stats.norm.ppf(0.975) * stats.sem(values))
+    return max(mean - half, 0.0), min(mean + half, 1.0)

@@ -41,6 +41,12 @@ class EvaluateConfig(Config):
         "A .keras or .h5 file or the folder of a SavedModel, in the place of --run.",
         recorded=False,
     )
+    unsafe: bool = option(
+        False,
+        "Classifier",
+        "Load a model even if it may run code of whoever wrote it, as one with a Lambda layer may.",
+        recorded=False,
+    )
     input_range: tuple[float, ...] = option(
         (0.0, 255.0),
         "Classifier",
@@ -277,10 +283,10 @@ def prepare(config: EvaluateConfig) -> Evaluation:
       ValueError, TypeError: one of them cannot be read, or they do not go together.
     """
     if config.run is not None:
-        run, classifier, state = load_run(config.run, config.data_dir)
+        run, classifier, state = load_run(config.run, config.data_dir, config.unsafe)
         config = config.filled_from(run)
     else:
-        classifier, state = evaluation.load(config.model), {}
+        classifier, state = evaluation.load(config.model, config.unsafe), {}
     images = data.get(config.dataset, config.data_dir, config.image_size)
     first, xla = slice(config.limit), use_xla(config.xla)
     evaluator = evaluation.Evaluator(
@@ -307,13 +313,14 @@ def prepare(config: EvaluateConfig) -> Evaluation:
 
 
 def load_run(
-    folder: str | os.PathLike, data_dir: str | None = None
+    folder: str | os.PathLike, data_dir: str | None = None, unsafe: bool = False
 ) -> tuple[RunConfig, Any, dict[str, int]]:
     """Returns the configuration of a run of train.py, its classifier, and how far it was trained.
 
     Args:
       folder: of the run, which need not have finished.
       data_dir: folder of the TensorFlow Datasets.
+      unsafe: as for `evaluation.load`.
 
     Raises:
       ValueError: it is no such folder, or has no checkpoint yet.
@@ -327,7 +334,7 @@ def load_run(
     config = command_line.read(RunConfig, file)
     config = dataclasses.replace(config, output_dir=str(folder), data_dir=data_dir)
     if (folder / "classifier.keras").exists():
-        classifier = evaluation.load(folder / "classifier.keras")
+        classifier = evaluation.load(folder / "classifier.keras", unsafe)
         return config, classifier, {"steps": config.steps}
     run = train.prepare(config)
     if not run.checkpoints.step:

@@ -116,7 +116,9 @@ class RunConfig(Config):
     steps: int = option(80_000, "Training", "Training steps.", low=1)
     batch_size: int = option(64, "Training", "Unique images per step.", low=1)
     optimizer: str = option(
-        "momentum", "Training", "momentum, nesterov, adam, or Addons' sgdw, lamb, ..."
+        "momentum",
+        "Training",
+        "momentum, nesterov, adam, sgdw, adamw, or Addons' lamb, novograd, radam or yogi.",
     )
     learning_rate: float = option(
         0.1, "Training", "The largest of the schedule.", low=0, exclusive_low=True
@@ -128,7 +130,13 @@ class RunConfig(Config):
         "cosine: rises in the first 1/5 of the steps, then falls to 0 along a cosine.",
         choices=tuple(optimizers.SCHEDULES),
     )
-    weight_decay: float = option(2e-4, "Training", "Weight of the sum of ||kernel||^2 / 2.", low=0)
+    weight_decay: float = option(
+        2e-4,
+        "Training",
+        "Weight of the sum of ||kernel||^2 / 2 in the loss; with sgdw and adamw instead the share "
+        "of all weights, times the learning rate, that a step takes off.",
+        low=0,
+    )
     seed: int = option(
         0,
         "Training",

@@ -66,6 +66,7 @@ class Experiment:
             first_step,
             config.log_every,
             config.texts(),
+            self.folder.path.as_posix(),  # whole: runs of two tables may have one last part
         )
         watching = [progress.ProgressBar(config.steps, first_step), self.checkpoints, logs]
         if config.profile_steps:
@@ -134,6 +135,7 @@ class Experiment:
     ) -> dict[str, Any]:
         return {
             "accuracies": accuracies,
+            "train_images": len(self.dataset.train_images),
             "test_images": len(self.dataset.test_images[: self.config.test_images]),
             "steps": self.config.steps,
             "timing": timing,

@@ -12,12 +12,18 @@ import numpy as np
 
 from spatial_keras import figures
 from spatial_keras.experiments import run_folder, table
+from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.training import defenses
 
 # What runs may differ in to be drawn together: each such variant is a point or line of its own.
-_VARYING = ("defense", "lambda", "model", "width", "pgd_step_sizes", "pgd_start", "grid_counts")
+_VARYING = (
+    "defense", "lambda", "model", "width", "search_from", "pgd_step_sizes", "pgd_start",
+    "grid_counts",
+)  # fmt: skip
+# What is recorded of a run that does not say otherwise.
+_DEFAULTS = RunConfig().texts()
 # What makes no difference, or what standard errors are over.
-_REPEATS = ("seed", "checkpoint_every", "log_every")
+_REPEATS = ("seed", "checkpoint_every", "log_every", "training_accuracy_images")
 _METHODS = {"at": "AT", "alp": "ALP", "klc": "KL-C", "kl": "KL", "l2": "L2"}
 _SEARCHES = {"worst_of_k": "Wo-{0.k}", "gradient": "S-PGD-{0.steps}", "grid": "grid"}
 
@@ -117,47 +123,59 @@ def comparable(
     lots: dict[str, dict[pathlib.Path, dict[str, Any]]] = {}
     for folder, results in runs.items():
         values = results["flags"]
-        texts = [f"--{n}={values[n]}" if n in values else f"no --{n}" for n in names]
+        texts = [
+            f"--{name}={_flag(values, name)}" if _flag(values, name) else f"no --{name}"
+            for name in names
+        ]
         lots.setdefault(", ".join(texts), {})[folder] = results
     return lots
 
 
-def group(runs: Sequence[dict[str, Any]]) -> list[Variant]:
+def group(runs: Sequence[dict[str, Any]], also: Sequence[str] = ()) -> list[Variant]:
     """Returns runs by variant.
 
     Args:
       runs: what train.py wrote into results.json, of each.
+      also: flags in which variants may differ too, such as "train_images".
 
     Raises:
       ValueError: there are none, or they cannot be compared.
     """
     if not runs:
         raise ValueError("there is no finished run in --runs.")
-    for name, values in _differing(runs).items():
+    for name, values in _differing(runs, also).items():
         raise ValueError(f"the runs in --runs differ in --{name}: {', '.join(values)}.")
     by_variant: dict[tuple, list[dict[str, Any]]] = {}
     for run in runs:
-        by_variant.setdefault(_key(run["flags"]), []).append(run)
+        by_variant.setdefault(_key(run["flags"], also), []).append(run)
     found = []
     for (defense, weight, *others), mine in by_variant.items():
-        texts = dict(zip(_VARYING[2:], others))
+        texts = dict(zip((*_VARYING[2:], *also), others))
         row = table.Row(defense, mine, [])
         found.append(Variant(defenses.get(defense), weight, texts, row))
     return found
 
 
-def _differing(runs: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+def _differing(runs: Sequence[dict[str, Any]], also: Sequence[str] = ()) -> dict[str, list[str]]:
     """Returns the flags that keep runs from being drawn together, each with its values."""
-    names = sorted({name for run in runs for name in run["flags"]} - {*_VARYING, *_REPEATS})
-    values = {name: sorted({run["flags"].get(name, "not set") for run in runs}) for name in names}
+    allowed = {*_VARYING, *_REPEATS, *also}
+    names = sorted({name for run in runs for name in run["flags"]} - allowed)
+    values = {
+        name: sorted({_flag(run["flags"], name) or "not set" for run in runs}) for name in names
+    }
     return {name: found for name, found in values.items() if len(found) > 1}
 
 
-def _key(values: dict[str, str]) -> tuple:
+def _flag(values: dict[str, str], name: str) -> str:
+    """Returns a flag's text; of a run of before the flag was there, its default."""
+    return values.get(name, _DEFAULTS.get(name, ""))
+
+
+def _key(values: dict[str, str], also: Sequence[str]) -> tuple:
     defense = defenses.get(values["defense"])
     default = defense.regularizer_weight if defense.regularizer else None
     weight = float(values["lambda"]) if "lambda" in values else default
-    return (defense.name, weight, *(values.get(name, "") for name in _VARYING[2:]))
+    return (defense.name, weight, *(_flag(values, name) for name in (*_VARYING[2:], *also)))
 
 
 def lines_over_k(found: Sequence[Variant]) -> list[list[int]]:
@@ -206,6 +224,31 @@ def lambda_curve(line: Sequence[Variant], *differences: str) -> figures.Curve:
     weights = np.array([one.weight for one in line])
     grid, natural = (accuracies(line, measure) for measure in ("grid", "natural"))
     return figures.Curve(name, first.method, weights, grid, natural)
+
+
+def sample_curves(found: Sequence[Variant]) -> list[figures.Curve]:
+    """Returns the accuracies over the number of training images, a curve for each defense.
+
+    Args:
+      found: variants that may differ in "train_images"; those without take all images and are
+        left out, as are curves of a single point.
+    """
+    lines: dict[tuple, list[Variant]] = {}
+    for one in found:
+        if one.others["train_images"]:
+            others = (text for name, text in one.others.items() if name != "train_images")
+            lines.setdefault((one.defense.name, one.weight, *others), []).append(one)
+    chosen = [line for line in lines.values() if len(line) > 1]
+    every = [one for line in chosen for one in line]
+    curves = []
+    for line in chosen:
+        line.sort(key=lambda one: int(one.others["train_images"]))
+        (name,) = point_names(line[:1])
+        apart = [text for text in differences(line[0], every) if "train_images" not in text]
+        numbers = np.array([int(one.others["train_images"]) for one in line])
+        grid, natural = (accuracies(line, measure) for measure in ("grid", "natural"))
+        curves.append(figures.Curve(" ".join((name, *apart)), name, numbers, grid, natural))
+    return curves
 
 
 def accuracies(found: Sequence[Variant], measure: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from spatial_keras.figures.accuracy import Curve, cost, lambda_curves
+from spatial_keras.figures.accuracy import Curve, cost, lambda_curves, sample_efficiency
 from spatial_keras.figures.images import examples, failures, rotations
 from spatial_keras.figures.style import RIGHT, WRONG, save, to_png, to_svg
 from spatial_keras.figures.trade_off import Adversary, no_trade_off
@@ -19,6 +19,7 @@ __all__ = [
     "lambda_curves",
     "no_trade_off",
     "rotations",
+    "sample_efficiency",
     "save",
     "to_png",
     "to_svg",

@@ -80,19 +80,19 @@ def cost(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Curve:
-    """Accuracies over the regularizer's weight lambda.
+    """Accuracies over a number, such as the regularizer's weight lambda.
 
     Attributes:
       name: of the curve.
       group: curves of one group have one colour.
-      lambdas: the weights, ascending, at least 0, [k].
+      x: the numbers, ascending, at least 0, [k].
       grid: grid accuracies in % and their standard errors (0 where there is none), [k, 2].
       natural: natural accuracies, likewise.
     """
 
     name: str
     group: str
-    lambdas: np.ndarray
+    x: np.ndarray
     grid: np.ndarray
     natural: np.ndarray
 
@@ -111,13 +111,33 @@ def lambda_curves(curves: Sequence[Curve]) -> Figure:
     Raises:
       ValueError: nothing to draw, numbers that are not finite, or not equally many.
     """
+    return _accuracies_over(curves, "weight of the regularizer, λ")
+
+
+@style.styled
+def sample_efficiency(curves: Sequence[Curve]) -> Figure:
+    """Draws grid accuracy, above, and natural accuracy, below, against the training images.
+
+    Args:
+      curves: one line for each defense; x is the number of training images.
+
+    Returns:
+      A figure of a column's width; the number of images is on a logarithmic axis.
+
+    Raises:
+      ValueError: nothing to draw, numbers that are not finite, or not equally many.
+    """
+    return _accuracies_over(curves, "training images")
+
+
+def _accuracies_over(curves: Sequence[Curve], label: str) -> Figure:
     style.check(curves=[curve.name for curve in curves])
     for curve in curves:
-        style.check(lambdas=curve.lambdas, grid=curve.grid, natural=curve.natural)
+        style.check(x=curve.x, grid=curve.grid, natural=curve.natural)
     rows = -(-len(curves) // 3)
     figure = style.new_figure(style.COLUMN, 3.9 + 0.14 * rows)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    _scale_lambda(lower, np.concatenate([curve.lambdas for curve in curves]))
+    _scale(lower, np.concatenate([curve.x for curve in curves]))
     groups = list(dict.fromkeys(curve.group for curve in curves))
     seen = dict.fromkeys(groups, 0)
     for number, curve in enumerate(curves):
@@ -130,25 +150,25 @@ def lambda_curves(curves: Sequence[Curve]) -> Figure:
         for axis, values in ((upper, curve.grid), (lower, curve.natural)):
             mean, error = np.transpose(values)
             axis.errorbar(
-                curve.lambdas, mean, error, label=curve.name, capsize=1.5, elinewidth=0.7, **look
+                curve.x, mean, error, label=curve.name, capsize=1.5, elinewidth=0.7, **look
             )
     for axis, name in ((upper, "grid"), (lower, "natural")):
         axis.grid(True)
         axis.set_axisbelow(True)
         axis.set_ylabel(f"{name} accuracy, %")
-    lower.set_xlabel("weight of the regularizer, λ")
+    lower.set_xlabel(label)
     figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
-def _scale_lambda(axis: Axes, lambdas: np.ndarray) -> None:
-    positive = lambdas[lambdas > 0]
-    if len(positive) and positive.size < lambdas.size:
+def _scale(axis: Axes, x: np.ndarray) -> None:
+    positive = x[x > 0]
+    if len(positive) and positive.size < x.size:
         axis.set_xscale("symlog", linthresh=positive.min(), linscale=0.5)
     elif len(positive):
         axis.set_xscale("log")
-    # The weights themselves, as far as there is room.
-    ticks = np.unique(lambdas)
+    # The numbers themselves, as far as there is room.
+    ticks = np.unique(x)
     axis.set_xticks(ticks[:: -(-len(ticks) // 9)])
     axis.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     axis.xaxis.set_minor_locator(ticker.NullLocator())

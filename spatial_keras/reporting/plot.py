@@ -16,7 +16,9 @@ from spatial_keras.experiments.variants import Variant
 from spatial_keras.reporting import subject
 from spatial_keras.reporting.subject import Subject
 
-FIGURE_NAMES = ("rotations", "cost", "no_trade_off", "lambda", "failures")
+FIGURE_NAMES = (
+    "rotations", "cost", "no_trade_off", "lambda", "failures", "sample_efficiency",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,12 +111,12 @@ class Gallery:
         written = [figures.save(figure, self.folder, name) for name, figure in drawn.items()]
         return [file for pair in written for file in pair]
 
-    def variants(self, name: str) -> list[Variant]:
-        """Returns the runs by variant, for the figure of this name."""
+    def variants(self, name: str, also: Sequence[str] = ()) -> list[Variant]:
+        """Returns the runs by variant, for the figure of this name; see `variants.group`."""
         if self.runs is None:
             raise ImpossibleError(f"{name}: needs --runs=FOLDER with runs of train.py in it.")
         try:
-            return variants.group(self.runs)
+            return variants.group(self.runs, also)
         except ValueError as error:
             raise ImpossibleError(f"{name}: {error}") from error
 
@@ -199,6 +201,16 @@ def _lambda(gallery: Gallery) -> figures.Figure:
     return figures.lambda_curves(drawn)
 
 
+def _sample_efficiency(gallery: Gallery) -> figures.Figure:
+    found = gallery.variants("sample_efficiency", also=("train_images", "steps"))
+    curves = variants.sample_curves(found)
+    if not curves:
+        raise ImpossibleError(
+            "sample_efficiency: needs runs of one defense with at least two --train_images values."
+        )
+    return figures.sample_efficiency(curves)
+
+
 def _no_trade_off(gallery: Gallery) -> figures.Figure:
     del gallery  # computed, not measured
     points, circles = theory.circles()
@@ -224,4 +236,5 @@ FIGURES: dict[str, Callable[[Gallery], figures.Figure]] = {
     "no_trade_off": _no_trade_off,
     "lambda": _lambda,
     "failures": _failures,
+    "sample_efficiency": _sample_efficiency,
 }

@@ -8,7 +8,6 @@ import pathlib
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from xml.etree.ElementTree import Element
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from spatial_keras import figures
 from spatial_keras.experiments import table, train, variants
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.reporting import markup, plot
-from spatial_keras.reporting.markup import codes, document, element, picture
 from spatial_keras.support import files
 
 
@@ -81,12 +79,6 @@ _EXAMPLES = (
     "Test images above their worst transformations, the prediction above each.",
     "The first test images, their worst transformations found, and the predictions.",
 )
-_TABLE = (
-    "Mean ± standard error over runs with different seeds; best grid accuracy first. An image "
-    "counts for grid accuracy if it is classified rightly under all transformations of a grid. "
-    "All runs of this table have "
-)
-_UNFINISHED = "These runs still train, were killed, or diverged; nothing above is of them."
 _SECONDS = {
     "seconds_per_step": "seconds per step",
     "seconds_per_search": "of them in the search",
@@ -130,11 +122,9 @@ class Page:
         """
         lots = variants.comparable(self.finished)
         sections = [self._section(name, runs, say) for name, runs in lots.items()]
-        if self.unfinished:
-            names = (element("li", element("code", self._name(run))) for run in self.unfinished)
-            title, note = element("h2", "Not finished"), element("p", _UNFINISHED)
-            sections.append(element("section", title, note, element("ul", *names)))
-        text = document(_title(self.finished), self._about(), *sections)
+        unfinished = [self._name(run) for run in self.unfinished]
+        made = datetime.datetime.now().astimezone().replace(microsecond=0)
+        text = markup.page(_title(self.finished), sections, len(self.finished), unfinished, made)
         self.output.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(self.output, text)
         return self.output
@@ -144,29 +134,17 @@ class Page:
         within = run.relative_to(self.folder)
         return within.as_posix() if within.parts else run.resolve().name
 
-    def _about(self) -> Element:
-        now = datetime.datetime.now().astimezone().replace(microsecond=0)
-        time = element("time", f"{now:%Y-%m-%d %H:%M}", datetime=now.isoformat())
-        counts = f"Runs: {len(self.finished)} finished, {len(self.unfinished)} not. Page made on "
-        return element("p", counts, time, ".")
-
-    def _section(self, name: str, runs: _Runs, say: Callable[[str], Any]) -> Element:
+    def _section(self, name: str, runs: _Runs, say: Callable[[str], Any]) -> markup.Section:
         """Returns what there is to say of runs that can be compared."""
         pictures, left_out = self._figures(runs)
         for line in left_out:
             say(f"left out: {line}")
-        return element(
-            "section",
-            element("h2", name or "Results"),
-            _results(runs),
-            element("p", _TABLE, *codes(_common(runs)), class_="note"),
-            element("div", *pictures, class_="figures"),
-            *(element("p", f"Left out: {line}", class_="note") for line in left_out),
-            element("h3", "Runs"),
-            *(self._details(run, results) for run, results in runs.items()),
+        details = [self._details(run, results) for run, results in runs.items()]
+        return markup.Section(
+            name or "Results", *_results(runs), _common(runs), pictures, left_out, details
         )
 
-    def _figures(self, runs: _Runs) -> tuple[list[Element], list[str]]:
+    def _figures(self, runs: _Runs) -> tuple[list[markup.Picture], list[str]]:
         """Returns the figures, and of each that cannot be drawn the reason."""
         captions, pictures, left_out = _OF_RUNS, [], []
         best = _best(runs) if self.best_run else None
@@ -185,25 +163,20 @@ class Page:
                 left_out.append(f"{name}: {str(error).removeprefix(f'{name}: ')}")
             else:
                 caption = caption.format(best and self._name(best))
-                pictures.append(picture("svg+xml", svg, alt, caption, name == "rotations"))
+                wide = name == "rotations"
+                pictures.append(markup.Picture("svg+xml", svg, alt, caption, wide))
         return pictures, left_out
 
-    def _details(self, run: pathlib.Path, results: Mapping[str, Any]) -> Element:
-        """Returns a run's numbers, command and examples, folded up."""
+    def _details(self, run: pathlib.Path, results: Mapping[str, Any]) -> markup.Run:
+        """Returns a run's numbers, command and examples."""
         facts = _facts(results)
         summary = ", ".join(f"{name} {facts[name]}" for name in results["accuracies"])
         texts = (f"--{name}={text}" for name, text in results["flags"].items())
-        command = map(shlex.quote, ("python", "scripts/train.py", *texts))
-        file = run / "examples.png"
-        examples = [picture("png", file.read_bytes(), *_EXAMPLES, True)] if file.exists() else []
-        return element(
-            "details",
-            element("summary", element("code", self._name(run)), f": {summary}"),
-            markup.table([], facts.items()),
-            element("p", "The command that repeats it:"),
-            element("pre", *codes(command)),
-            *examples,
-        )
+        command = [shlex.quote(word) for word in ("python", "scripts/train.py", *texts)]
+        file, examples = run / "examples.png", None
+        if file.exists():
+            examples = markup.Picture("png", file.read_bytes(), *_EXAMPLES, wide=True)
+        return markup.Run(self._name(run), summary, list(facts.items()), command, examples)
 
 
 def prepare(config: ReportConfig) -> Page:
@@ -229,18 +202,19 @@ def _title(runs: _Runs) -> str:
     return f"Defenses on {datasets}: {networks}"
 
 
-def _results(runs: _Runs) -> Element:
-    """Returns the table of the defenses by variant."""
+def _results(runs: _Runs) -> tuple[list[str], list[list[str]], list[tuple[int, int]]]:
+    """Returns the table of the defenses by variant: header, rows, and the cells that are best."""
     found = sorted(variants.group(list(runs.values())), key=_grid_accuracy, reverse=True)
-    grid = list(table.COLUMNS).index("grid")
+    grid, _ = table.COLUMNS["grid"]
     rows = []
     for name, one in zip(variants.point_names(found), found):
         _, *cells = (cell.replace("± ", "±\N{NO-BREAK SPACE}") for cell in one.row.cells())
-        if np.isclose(_grid_accuracy(one), _grid_accuracy(found[0])):
-            cells[grid] = element("strong", cells[grid])
         rows.append([name, *cells])
     columns = [header for header, _ in table.COLUMNS.values()]
-    return markup.table(["defense", *columns, "runs"], rows)
+    header = ["defense", *columns, "runs"]
+    highest = _grid_accuracy(found[0])
+    best = [i for i, one in enumerate(found) if np.isclose(_grid_accuracy(one), highest)]
+    return header, rows, [(i, header.index(grid)) for i in best]
 
 
 def _grid_accuracy(one: variants.Variant) -> float:

@@ -19,9 +19,13 @@ def run(*arguments):
     return script_calls.finish(command(*arguments))
 
 
+FAST = "--train_images=300 --mirror --schedule=cosine --optimizer=nesterov --search_from=0.5"
+
+
 @pytest.mark.slow
-def test_a_run_killed_at_any_moment_ends_with_the_same_bits(tmp_path):
-    steps = ("--steps=40", "--checkpoint_every=7", "--test_images=30")
+@pytest.mark.parametrize("recipe", ["", FAST], ids=["paper", "fast"])
+def test_a_run_killed_at_any_moment_ends_with_the_same_bits(tmp_path, recipe):
+    steps = ("--steps=40", "--checkpoint_every=7", "--test_images=30", *recipe.split())
     whole = run(*steps, f"--output_dir={tmp_path / 'whole'}")
     assert whole.returncode == 0, whole.stderr
     assert "natural" in whole.stdout and "grid" in whole.stdout
@@ -37,7 +41,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_bits(tmp_path):
 
     resumed = run(*steps, f"--output_dir={folder}")
     assert resumed.returncode == 0, resumed.stderr
-    assert "Going on from step" in resumed.stderr
+    assert "Continuing from step" in resumed.stderr
     results = [json.loads((f / "results.json").read_text()) for f in (tmp_path / "whole", folder)]
     assert results[0]["accuracies"] == results[1]["accuracies"]
     models = [

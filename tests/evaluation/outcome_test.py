@@ -12,6 +12,10 @@ def test_the_interval_of_right_and_wrong_is_wilsons(right, number):
     values = np.arange(number) < right
     expected = stats.binomtest(right, number).proportion_ci(0.95, "wilson")
     np.testing.assert_allclose(confidence_interval(values), expected, atol=1e-6)
+    # Wilson's ends are the probabilities from which the mean is 1.96 standard deviations away.
+    for end in confidence_interval(values):
+        distance = right / number - end
+        assert distance**2 == pytest.approx(1.959964**2 * end * (1 - end) / number, abs=1e-6)
     assert confidence_interval(values) == confidence_interval(values.astype(np.float32))
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from spatial_keras import evaluation
 from spatial_keras.experiments import command_line, evaluate, train
 from tests import small
+from tests.evaluation import safety_test
 
 # A grid of 3 x 3 x 3 points, of 9 images, in passes of 8.
 SMALL = tuple(
@@ -192,3 +193,26 @@ def test_a_classifier_of_more_classes_is_noted(tmp_path):
     run = prepared(*options, "--measures=natural")
     assert "The classifier has 12 classes, the data 10." in run.notes
     assert set(run.run().per_class()) <= {str(i) for i in range(12)}
+
+
+def test_a_run_whose_classifier_holds_code_is_refused_unless_unsafe_is_given(folder, tmp_path):
+    mark = tmp_path / "it_ran"
+    safety_test.lambda_model(mark).save(folder / "classifier.keras")
+    mark.unlink(missing_ok=True)
+    with pytest.raises(ValueError, match="holds Lambda"):
+        prepared(f"--run={folder}")
+    assert not mark.exists()
+    with pytest.raises(ValueError, match="takes images of 12 x 12 x 1"):
+        prepared(f"--run={folder}", "--unsafe")
+    assert mark.exists()
+
+
+def test_yaml_is_neither_a_model_nor_a_flagfile(folder, tmp_path):
+    mark = tmp_path / "it_ran"
+    file = tmp_path / "model.yaml"
+    file.write_text(f"!!python/object/apply:os.system ['touch {mark}']\n")
+    with pytest.raises(ValueError, match="must be a .keras or .h5 file"):
+        prepared(f"--model={file}", "--dataset=digits")
+    with pytest.raises(ValueError, match="not a flag"):
+        prepared(f"--flagfile={file}")
+    assert not mark.exists()

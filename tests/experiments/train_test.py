@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from spatial_keras.experiments import checkpoints, train
-from spatial_keras.support import compat
 from tests import small
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -96,11 +95,11 @@ def test_vgg_trains(tmp_path):
     assert run.checkpoints.step == 2
 
 
-@pytest.mark.skipif(compat.IS_KERAS_3, reason="Keras 3 has no Addons")
-def test_sgdw_decays_instead_of_the_loss(tmp_path):
-    options = ("--optimizer=sgdw", "--steps=2", f"--output_dir={tmp_path}")
-    run = train.prepare(small.parsed(*small.RUN, *options))
-    assert run.model.weight_decay == 0
+@pytest.mark.parametrize("name", ["sgdw", "adamw"])
+def test_decoupled_decay_replaces_that_of_the_loss(tmp_path, name):
+    options = (f"--optimizer={name}", "--weight_decay=0.25", f"--output_dir={tmp_path}")
+    run = train.prepare(small.parsed(*small.RUN, *options, "--steps=2"))
+    assert run.model.weight_decay == 0 and run.model.optimizer.weight_decay == 0.25
     run.train()
     assert run.checkpoints.step == 2
 

@@ -60,7 +60,7 @@ def test_curves_over_lambda_of_whole_trials():
     ten, five = trials.curves()
     assert (ten.name, five.name) == ("KL, nat, Wo-10", "KL, nat, Wo-5")
     assert ten.group == five.group == "KL"
-    np.testing.assert_array_equal(ten.lambdas, [0.5, 8.0])
+    np.testing.assert_array_equal(ten.x, [0.5, 8.0])
     np.testing.assert_allclose(ten.grid, [[50, 0], [60, 0]])
     np.testing.assert_allclose(ten.natural, [[95, 0], [90, 0]])
     np.testing.assert_allclose(five.grid, [[70, 0]])

@@ -121,6 +121,31 @@ def test_lines_join_wo_k_of_one_regularizer_by_k():
     assert variants.lines_over_k(variants.group(runs)) == [[0, 2]]
 
 
+def test_a_flag_that_is_not_recorded_has_its_default():
+    runs = [results("wo10_kl"), results("wo10_kl", 1, schedule="paper", search_from="0.0")]
+    (one,) = variants.group(runs)
+    assert len(one.row.results) == 2
+    with pytest.raises(ValueError, match="differ in --schedule: cosine, paper"):
+        variants.group([runs[0], results("wo10_kl", schedule="cosine")])
+
+
+def test_curves_over_the_training_images():
+    runs = [
+        results(defense, seed, grid=grid + seed / 10, train_images=str(number), steps=str(steps))
+        for number, grid in ((1000, 0.5), (500, 0.3))
+        for seed in (0, 1)
+        for defense, steps in (("wo10_kl", 8), ("wo10_at", 8), ("wo10_at", 9))
+    ]
+    lone, whole = results("std", train_images="500", steps="8"), results("wo10_kl", steps="8")
+    found = variants.group([*runs, lone, whole], also=("train_images", "steps"))
+    curves = {one.name: one for one in variants.sample_curves(found)}
+    assert set(curves) == {"KL Wo-10", "AT Wo-10 steps=8", "AT Wo-10 steps=9"}
+    kl = curves["KL Wo-10"]
+    np.testing.assert_array_equal(kl.x, [500, 1000])
+    np.testing.assert_allclose(kl.grid, [[35, 5], [55, 5]])
+    np.testing.assert_allclose(kl.natural, [[97, 0], [97, 0]], atol=1e-12)
+
+
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="no finished run"):
         variants.group([])

@@ -79,7 +79,7 @@ def test_grid_accuracy_is_above_and_natural_below():
     for axis, name in ((upper, "grid"), (lower, "natural")):
         assert axis.get_ylabel() == f"{name} accuracy, %"
         for drawn, one in zip(data_of(axis), curves):
-            expected = np.stack([one.lambdas, getattr(one, name)[:, 0]], axis=1)
+            expected = np.stack([one.x, getattr(one, name)[:, 0]], axis=1)
             np.testing.assert_array_equal(drawn, expected)
     assert lower.get_xlabel() == "weight of the regularizer, λ"
     (legend,) = figure.legends
@@ -95,6 +95,15 @@ def test_a_group_has_one_colour_and_its_lines_differ_otherwise():
     )
     assert colors[0] == colors[1] != colors[2]
     assert len(set(marks)) == 3 and styles[0] != styles[1]
+
+
+def test_sample_efficiency_is_over_the_number_of_images():
+    curves = [curve("KL", "KL", [500, 1000, 5000]), curve("AT", "AT", [500, 1000, 5000])]
+    upper, lower = figures.sample_efficiency(curves).axes
+    assert lower.get_xlabel() == "training images" and lower.get_xscale() == "log"
+    assert [text.get_text() for text in lower.get_xticklabels()] == ["500", "1000", "5000"]
+    for drawn, one in zip(data_of(upper), curves):
+        np.testing.assert_array_equal(drawn, np.stack([one.x, one.grid[:, 0]], axis=1))
 
 
 @pytest.mark.parametrize("zero", [False, True])
@@ -117,4 +126,4 @@ def test_nothing_and_nan_are_refused():
         figures.lambda_curves([])
     with pytest.raises(ValueError, match="natural must be finite"):
         one = curve("a", "a", [1.0])
-        figures.lambda_curves([figures.Curve("a", "a", one.lambdas, one.grid, one.grid * np.nan)])
+        figures.lambda_curves([figures.Curve("a", "a", one.x, one.grid, one.grid * np.nan)])

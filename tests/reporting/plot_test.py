@@ -155,6 +155,8 @@ def test_all_leaves_out_what_cannot_be_drawn_and_says_why(tmp_path, saved):
         "left out: rotations: needs --run=FOLDER of train.py.",
         "left out: lambda: needs runs of one defense with at least two --lambda values.",
         "left out: failures: needs --run=FOLDER of train.py.",
+        "left out: sample_efficiency: needs runs of one defense with at least two --train_images "
+        "values.",
     ]
 
 

@@ -75,13 +75,11 @@ def test_grid_searches_are_built(classifier):
     assert build(classifier, grid_counts=(3, 3, 1)).search.counts == (3, 3, 1)
 
 
-@pytest.mark.parametrize("composition", ["sequential", "joint"])
-def test_a_gradient_search_gets_a_warp_with_a_gradient(classifier, composition):
-    warp = SpatialWarp("op", composition)
-    model = defenses.get("pgd2_kl").build(classifier, None, warp, xla=True)
-    found = model.search.warp
-    assert (found.implementation, found.composition) == ("gather", composition)
-    assert warp.implementation == "op"
+def test_a_warp_without_a_gradient_is_rejected_rather_than_replaced(classifier):
+    with pytest.raises(ValueError, match="^S-PGD needs a warp with implementation 'gather'"):
+        defenses.get("pgd2_kl").build(classifier, warp=SpatialWarp("op"))
+    warp = SpatialWarp("op")
+    assert defenses.get("wo2_kl").build(classifier, warp=warp).search.warp is warp
 
 
 @pytest.mark.parametrize("name", ["pgd5_kl", "pgd5_l2", "pgd5_kl_nat", "pgd5_l2_mix"])

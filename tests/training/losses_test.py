@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras import KLInvariance, LogitInvariance, Objective
+from spatial_keras import KLInvariance, LogitInvariance, Objective, RobustModel, WorstOfK
 from spatial_keras.training import losses
-from tests import oracles
+from tests import oracles, small
 
 REFERENCE = np.load(pathlib.Path(__file__).parents[1] / "reference" / "loss_cases.npz")
 LOSSES = [
@@ -239,6 +239,31 @@ def test_an_objective_of_an_unregistered_function_is_not_saved():
     message = "^objective 'mine' cannot be saved: register its function with tf.keras.*able.$"
     with pytest.raises(ValueError, match=message):
         Objective("mine", lambda labels, logits: logits[:, 0], "labels").get_config()
+
+
+def model_with(function):
+    objective = Objective("mine", function, "labels")
+    classifier = small.robust_model().classifier
+    return RobustModel(classifier, search=WorstOfK(2), cross_entropy="worst", objective=objective)
+
+
+def second_logit(labels, logits):
+    return logits[:, 1]
+
+
+def test_a_model_with_an_objective_of_ones_own_is_saved_and_loaded(tmp_path, monkeypatch):
+    file, name = tmp_path / "model.keras", "elsewhere>second_logit"
+    with monkeypatch.context() as registry:
+        registry.setitem(tf.keras.utils.get_custom_objects(), name, second_logit)
+        model_with(second_logit).save(file)
+        found = tf.keras.models.load_model(file)
+    assert found.objective == Objective("mine", second_logit, "labels")
+    found = tf.keras.models.load_model(file, custom_objects={name: second_logit})
+    assert found.objective == Objective("mine", second_logit, "labels")
+    with pytest.raises(ValueError, match=f"needs its function '{name}': import the module"):
+        tf.keras.models.load_model(file)
+    with pytest.raises(ValueError, match="objective 'mine' cannot be saved: register its"):
+        model_with(second_logit).save(tmp_path / "other.keras")
 
 
 def test_an_objective_of_a_function_that_is_not_imported_is_not_loaded():

@@ -36,12 +36,78 @@ def test_momentum_is_the_heavy_ball():
     np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
 
 
+STEPS, DECAY = 6, 0.5
+
+
+def weights():
+    """A kernel, a bias, and the scale of a BatchNorm, of which none is left out."""
+    return [
+        tf.Variable([[1.0, -2.0]], name="kernel"),
+        tf.Variable([0.5], name="bias"),
+        tf.Variable([3.0], name="gamma"),
+    ]
+
+
+def after_steps(optimizer, loss_scale=1.0):
+    """Takes all steps of the schedule down the sum of squares; returns the values after each."""
+    variables, found = weights(), []
+    for _ in range(STEPS):
+        gradients = [2 * loss_scale * v for v in variables]
+        compat.apply_gradients(optimizer, gradients, variables)
+        found.append(np.concatenate([v.numpy().ravel() for v in variables]))
+    return np.array(found)
+
+
+def defined_steps(name, schedule):
+    """Loshchilov and Hutter's SGDW and AdamW in NumPy: w -= rate * decay * w, then the step."""
+    rate = optimizers.SCHEDULES[schedule](0.1, STEPS)
+    w, m, v = np.array([1.0, -2.0, 0.5, 3.0]), np.zeros(4), np.zeros(4)
+    found = []
+    for step in range(STEPS):
+        gradient, now = 2 * w, float(rate(step))
+        w = w - now * DECAY * w
+        if name == "sgdw":
+            m = 0.9 * m - now * gradient
+            w = w + m
+        else:
+            m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+            corrected = m / (1 - 0.9 ** (step + 1)), v / (1 - 0.999 ** (step + 1))
+            w = w - now * corrected[0] / (np.sqrt(corrected[1]) + 1e-7)
+        found.append(w)
+    return np.array(found)
+
+
+decoupled = pytest.mark.parametrize("name", optimizers.DECOUPLED)
+each_schedule = pytest.mark.parametrize("schedule", optimizers.SCHEDULES)
+
+
+@decoupled
+@each_schedule
+def test_weights_decay_by_the_rate_times_the_decay(name, schedule):
+    expected = defined_steps(name, schedule)
+    found = after_steps(optimizers.get(name, 0.1, STEPS, DECAY, schedule))
+    # 1 - 0.999 in float32 is off by 5e-5 of itself.
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    inner = optimizers.get(name, 0.1, STEPS, DECAY, schedule)
+    scaled = tf.keras.mixed_precision.LossScaleOptimizer(inner)
+    # The first scale of both stacks; six steps do not change it.
+    np.testing.assert_allclose(after_steps(scaled, 2.0**15), expected, rtol=1e-5, atol=1e-5)
+
+
 @needs_addons
-def test_sgdw_decays_the_weights_by_the_rate_times_the_decay():
-    variable = tf.Variable([1.0])
-    optimizer = optimizers.get("sgdw", 0.1, 1000, weight_decay=0.5)
-    compat.apply_gradients(optimizer, [tf.zeros(1)], [variable])
-    np.testing.assert_allclose(variable.numpy(), [1 - 0.1 * 0.5], rtol=1e-6)
+@decoupled
+@each_schedule
+def test_decay_is_as_in_addons(name, schedule):
+    addons = compat.addons("this test").optimizers
+    rate = optimizers.SCHEDULES[schedule](0.1, STEPS)
+    decay = optimizers.SCHEDULES[schedule](0.1 * DECAY, STEPS)
+    theirs = {
+        "sgdw": lambda: addons.SGDW(decay, learning_rate=rate, momentum=0.9),
+        "adamw": lambda: addons.AdamW(decay, learning_rate=rate),
+    }
+    ours = optimizers.get(name, 0.1, STEPS, DECAY, schedule)
+    expected = after_steps(theirs[name]())
+    np.testing.assert_allclose(after_steps(ours), expected, rtol=1e-5, atol=1e-5)
 
 
 @needs_addons
@@ -56,8 +122,8 @@ def test_addons_optimizers_go_down(name):
 
 @pytest.mark.skipif(not compat.IS_KERAS_3, reason="Keras 2.15 has Addons")
 def test_without_addons_the_error_says_so():
-    with pytest.raises(ValueError, match="optimizer 'sgdw' needs TensorFlow Addons"):
-        optimizers.get("sgdw", 0.1, 10)
+    with pytest.raises(ValueError, match="optimizer 'lamb' needs TensorFlow Addons"):
+        optimizers.get("lamb", 0.1, 10)
 
 
 @pytest.mark.parametrize(

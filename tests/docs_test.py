@@ -1,0 +1,141 @@
+"""The pages in docs/: their code runs, the site has them all, and no flag is left out."""
+
+import importlib.util
+import json
+import pathlib
+import re
+import sys
+
+import pytest
+
+import spatial_keras
+from spatial_keras import commands
+from spatial_keras.experiments import options
+from tests import script_calls
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("**/*.md"))
+SITE = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+LONGEST_EXAMPLE = 30
+
+
+def named(page):
+    return str(page.relative_to(DOCS))
+
+
+def python_of(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def hooks():
+    spec = importlib.util.spec_from_file_location("hooks", DOCS / "hooks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# Code.
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if python_of(page)], ids=named)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "page"}
+    for block in python_of(page):
+        exec(compile(block, str(page), "exec"), names)
+
+
+def test_an_extension_is_short():
+    blocks = python_of(DOCS / "extend.md")
+    kinds = ("(sk.Search)", "(tf.keras.losses.Loss)", "sk.Objective(", "return tf.keras.Model(")
+    assert all(any(kind in block for block in blocks) for kind in kinds)
+    assert max(len(block.splitlines()) for block in blocks) < LONGEST_EXAMPLE
+
+
+def notebook_cells():
+    notebook = json.loads((DOCS / "tutorial.ipynb").read_text(encoding="utf-8"))
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs(tmp_path):
+    lines = [line for cell in notebook_cells() for line in [*cell["source"], "\n"]]
+    script = tmp_path / "tutorial.py"
+    script.write_text("".join(line for line in lines if not line.startswith("%")))
+    found = script_calls.finish([sys.executable, str(script)], MPLBACKEND="agg")
+    assert found.returncode == 0, found.stderr
+    assert re.search(r"^grid: \d", found.stdout, re.MULTILINE)
+
+
+def test_the_tutorial_has_its_outputs():
+    assert [cell["execution_count"] for cell in notebook_cells()] == list(
+        range(1, len(notebook_cells()) + 1)
+    )
+    outputs = [output for cell in notebook_cells() for output in cell["outputs"]]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(pictures) >= 4
+    assert all(output["output_type"] in ("stream", "execute_result") for output in outputs)
+    assert all(output.get("name", "stdout") == "stdout" for output in outputs)
+
+
+# The site.
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_page_is_in_the_navigation(page):
+    assert f": {named(page)}\n" in SITE
+
+
+def test_the_navigation_has_no_other_page():
+    pages = re.findall(r"^ +- .+: (\S+\.md)$", SITE, re.MULTILINE)
+    assert {*pages} == {*map(named, PAGES), "tutorial.md"}
+
+
+@pytest.mark.parametrize("name", spatial_keras.__all__)
+def test_the_api_page_has_every_public_name(name):
+    assert f"\n::: spatial_keras.{name}\n" in (DOCS / "api.md").read_text(encoding="utf-8")
+
+
+def test_the_site_has_the_table_of_defenses(hooks):
+    page = hooks.on_page_markdown((DOCS / "defenses.md").read_text())
+    assert "| `wo10_kl_mix` | KL, mix |" in page
+
+
+def test_contributing_describes_every_room():
+    entries = [path for path in (ROOT / "spatial_keras").iterdir() if path.name[0] not in "_."]
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert {path.stem for path in entries} == {*re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)}
+
+
+# The command line.
+
+
+def sections(page):
+    parts = re.split(r"^## (\w+)$", page, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+@pytest.mark.parametrize("command", commands.NAMES)
+def test_the_command_line_page_names_every_flag(hooks, command):
+    found = sections(hooks.with_flags((DOCS / "command_line.md").read_text()))
+    for flag in options.all_flags(hooks.config_of(command)):
+        where = found[command if flag.owner is None else "train"]
+        assert f"| `--{flag.name}` | {flag.option.help} |" in where
+
+
+def test_flags_have_their_limits_and_defaults(hooks):
+    rows = [line.split(" | ") for line in hooks.command_flags("train").splitlines()]
+    cells = {row[0]: row[2:] for row in rows if row[0].startswith("| `--")}
+    assert cells["| `--width`"] == ["number, above 0", "`1.0` |"]
+    assert cells["| `--schedule`"] == ["`paper`, `cosine`", "`paper` |"]
+    assert cells["| `--seed`"] == ["integer, 0 to 2147483647", "`0` |"]
+    assert cells["| `--search_from`"] == ["number, at least 0, below 1", "`0.0` |"]
+    assert cells["| `--grid_counts`"] == ["3 integers with commas between, at least 1", " |"]
+
+
+def test_a_command_with_the_flags_of_train_says_what_differs(hooks):
+    text = hooks.command_flags("tune")
+    assert "except `--test_images` and `--profile_steps`" in text
+    assert "`--model=resnet8`, `--width=0.5` and `--steps=800`" in text

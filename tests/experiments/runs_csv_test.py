@@ -1,0 +1,75 @@
+"""Lines of runs, and pairs by seed, against numbers by hand."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from spatial_keras.experiments import runs_csv
+
+
+def results(defense, seed=0, grid=0.4, number=1000, steps=80, **flags):
+    return {
+        "accuracies": {"natural": 0.9, "random": 0.8, "grid": grid},
+        "training_accuracies": {"natural": 1.0, "grid": 0.75},
+        "timing": {"train_seconds": 12.345},
+        "steps": steps,
+        "train_images": number,
+        "test_images": 500,
+        "flags": {
+            "defense": defense, "model": "resnet8", "width": "0.5", "seed": str(seed), **flags,
+        },
+    }  # fmt: skip
+
+
+def test_a_line_for_each_run():
+    runs = [results("wo10_kl", 1), results("wo10_at"), results("wo10_kl", **{"lambda": "4.0"})]
+    rows = list(csv.DictReader(io.StringIO(runs_csv.to_csv(runs))))
+    assert [row["defense"] for row in rows] == ["wo10_at", "wo10_kl", "wo10_kl"]
+    assert [row["lambda"] for row in rows] == ["", "4.0", "8.0"]
+    assert rows[2] == {
+        "defense": "wo10_kl", "train_images": "1000", "model": "resnet8", "width": "0.5",
+        "steps": "80", "lambda": "8.0", "seed": "1", "natural": "90.00", "random": "80.00",
+        "grid": "40.00", "train_grid": "75.00", "test_images": "500", "train_seconds": "12.3",
+    }  # fmt: skip
+
+
+def test_what_an_older_run_does_not_say_is_left_out():
+    old = results("std", train_images="500")
+    for name in ("train_images", "training_accuracies"):
+        del old[name]
+    del old["timing"]["train_seconds"]
+    (row,) = csv.DictReader(io.StringIO(runs_csv.to_csv([old])))
+    assert (row["train_images"], row["train_grid"], row["train_seconds"]) == ("500", "", "")
+
+
+def test_the_reduction_is_of_pairs():
+    at, kl = [0.2, 0.3, 0.25], [0.4, 0.4, 0.3]
+    runs = [results("wo10_at", seed, grid) for seed, grid in enumerate(at)]
+    runs += [results("wo10_kl", seed, grid) for seed, grid in enumerate(kl)]
+    runs += [results("wo10_kl", 7, 0.9), results("wo10_at", 0, 0.9, steps=90), results("std")]
+    (found,) = runs_csv.reductions(runs, "wo10_at", "wo10_kl", steps=80)
+    relative = 100 * np.array([0.2 / 0.8, 0.1 / 0.7, 0.05 / 0.75])
+    assert found.seeds == [0, 1, 2] and found.train_images == 1000
+    np.testing.assert_allclose(found.difference, 100 * 0.35 / 3)
+    np.testing.assert_allclose(found.mean, relative.mean())
+    half = stats.t.ppf(0.975, 2) * relative.std(ddof=1) / np.sqrt(3)
+    np.testing.assert_allclose(
+        [found.low, found.high], [relative.mean() - half, relative.mean() + half]
+    )
+
+
+@pytest.mark.parametrize("kl", [0.5, 0.3])
+def test_numbers_of_images_are_apart(kl):
+    runs = [
+        results(name, 0, grid, number)
+        for number in (2500, 500)
+        for name, grid in (("wo10_at", 0.4), ("wo10_kl", kl))
+    ]
+    first, second = runs_csv.reductions(runs, "wo10_at", "wo10_kl")
+    assert (first.train_images, second.train_images) == (500, 2500)
+    np.testing.assert_allclose(first.mean, 100 * (kl - 0.4) / 0.6)
+    assert first.low is None and first.high is None
+    assert runs_csv.reductions(runs, "wo10_at", "wo10_alp") == []

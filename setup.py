@@ -4,6 +4,7 @@ Python < 3.12 gets the paper's stack (TensorFlow 2.15, Keras 2.15, TensorFlow Ad
 Pythons the current one (TensorFlow 2.21, Keras 3), for which there is no Addons.
 """
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -18,13 +19,21 @@ def requirements(name, marker=None):
     return [f"{line}; {marker}" if marker else line for line in wanted]
 
 
+def version():
+    """Returns the version, which is written in the package."""
+    text = (ROOT / "spatial_keras" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
+
+
 setup(
     name="spatial_keras",
-    version="0.1.0",
+    version=version(),
     description="Training that withstands worst-case rotations and translations, in Keras",
     license="Apache-2.0",
-    packages=find_packages(include=["spatial_keras", "spatial_keras.*"]),
-    package_data={"spatial_keras.reporting": ["templates/*"]},
+    packages=[*find_packages(include=["spatial_keras", "spatial_keras.*"]), "spatial_keras.flags"],
+    # The flagfiles lie beside the package in a clone and within it when installed.
+    package_dir={"spatial_keras.flags": "flags"},
+    include_package_data=True,
     python_requires=">=3.9,<3.14",
     install_requires=[
         *requirements("common"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
-from spatial_keras.experiments import options
+from spatial_keras.experiments import flagfiles, options
 from spatial_keras.experiments.options import AnyConfig, Config, Flag
 
 _HELP = frozenset(("--help", "-h", "--helpshort"))
@@ -52,7 +52,7 @@ def parse(kind: type[AnyConfig], arguments: Sequence[str]) -> AnyConfig:
     flag_values = flags.FlagValues()
     define(kind, flag_values)
     try:
-        rest = flag_values(["", *arguments])
+        rest = flag_values(["", *flagfiles.expand(arguments)])
     except flags.Error as error:
         raise ValueError(str(error)) from error
     if len(rest) > 1:
@@ -88,7 +88,8 @@ def help_text(kind: type[Config]) -> str:
         default = "" if flag.default is None else f" (default: {flag.text(flag.default)})"
         lines = groups.setdefault(flag.option.group, [])
         lines.append(f"  --{flag.name}: {flag.option.help}{default}")
-    groups["Flagfiles"] = ["  --flagfile=FILE: Read flags from a file, one a line."]
+    about = "Read flags from a file, one a line; flags/... may be one of the package's."
+    groups["Flagfiles"] = [f"  --flagfile=FILE: {about}"]
     return "".join(f"\n{group}:\n" + "\n".join(lines) + "\n" for group, lines in groups.items())
 
 

@@ -81,22 +81,26 @@ def test_the_fast_recipe_differs_in_the_schedule_and_the_search_alone(name, monk
     assert fast.defense == FAST[name]
 
 
-def marked(file: pathlib.Path):
-    """One folder has every defense; the others, and the same rows with another k, are slow."""
-    fast = file.parent == FLAGS / "cifar10" and not file.stem.endswith(("_wo1", "_wo20"))
-    marks = [] if fast else pytest.mark.slow
-    return pytest.param(file, id=name_of(file), marks=marks)
+def experiments():
+    """The defenses and numbers of classes of all flagfiles, each once, by its first flagfile.
+
+    One folder has every defense; the others, and the same rows with another k, are slow.
+    """
+    first = {}
+    for file in sorted(FILES, key=lambda file: (file.parent != FLAGS / "cifar10", file)):
+        if file.stem != "base":
+            config = small.parsed(f"--flagfile={file}")
+            first.setdefault((config.defense, CLASSES[config.dataset]), file)
+    for (defense, classes), file in first.items():
+        fast = file.parent == FLAGS / "cifar10" and not file.stem.endswith(("_wo1", "_wo20"))
+        marks = [] if fast else pytest.mark.slow
+        yield pytest.param(defense, classes, id=name_of(file), marks=marks)
 
 
-@pytest.mark.parametrize("file", [marked(f) for f in FILES if f.stem != "base"])
-def test_each_flagfile_trains(file, monkeypatch):
-    monkeypatch.chdir(FLAGS.parent)
-    config = small.parsed(f"--flagfile={file}", "--model=resnet8", "--width=0.125")
-    classes = CLASSES[config.dataset]
-    classifier = models.get(
-        config.model, num_classes=classes, input_shape=(8, 8, 1), width=config.width
-    )
-    model = defenses.get(config.defense).build(classifier, weight_decay=2e-4)
+@pytest.mark.parametrize("defense, classes", experiments())
+def test_each_flagfile_trains(defense, classes):
+    classifier = models.get("resnet8", num_classes=classes, input_shape=(8, 8, 1), width=0.125)
+    model = defenses.get(defense).build(classifier, weight_decay=2e-4)
     model.compile(tf.keras.optimizers.SGD(0.01), run_eagerly=True, jit_compile=False)
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
     before = classifier.get_weights()

@@ -242,6 +242,11 @@ def test_bazel_installs_what_is_required(name):
         assert one.specifier.contains(pin.version)
 
 
+def test_the_citation_is_of_this_version():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {spatial_keras.__version__}\n" in citation
+
+
 # Flags.
 
 

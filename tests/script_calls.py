@@ -1,9 +1,13 @@
-"""Calls the scripts as a user does, in a process of their own."""
+"""Calls the scripts as a user does, in a process of their own, or as that would in this one."""
 
+import contextlib
+import io
 import os
 import pathlib
 import subprocess
 import sys
+
+from spatial_keras import commands
 
 ROOT = pathlib.Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -29,6 +33,18 @@ def finish(command_line, **environment):
 def run(script, *arguments, **environment):
     """Runs a script to its end, likewise."""
     return finish(command(script, *arguments), **environment)
+
+
+def call(command_line):
+    """Runs a script to its end, likewise but in this process: without three seconds of imports."""
+    _, script, *arguments = command_line
+    output, errors, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            commands.run(pathlib.Path(script).stem, arguments)
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(command_line, code, output.getvalue(), errors.getvalue())
 
 
 def mistake(found):

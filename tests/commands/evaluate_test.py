@@ -78,7 +78,7 @@ def test_an_evaluation_killed_within_the_map_resumes(model, tmp_path):
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(model, arguments, message):
-    found = run(model, *arguments)
+    found = script_calls.call(command(model, *arguments))
     assert found.returncode == 2
     last = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
     assert len(last) == 1 and message in last[0]
@@ -86,6 +86,6 @@ def test_a_mistake_is_one_line_and_exit_code_2(model, arguments, message):
 
 
 def test_help_is_grouped(model):
-    found = run(model, "--help")
+    found = script_calls.call(command(model, "--help"))
     assert found.returncode == 0
     assert "Measures:\n  --measures:" in found.stdout

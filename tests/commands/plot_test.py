@@ -14,9 +14,8 @@ def test_all_writes_what_can_be_drawn(tmp_path):
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
-    found = script_calls.run(
-        "plot.py", "--figures=no_trade_off,lambda", f"--output_dir={tmp_path / 'figures'}"
-    )
+    arguments = ("--figures=no_trade_off,lambda", f"--output_dir={tmp_path / 'figures'}")
+    found = script_calls.call(script_calls.command("plot.py", *arguments))
     line = script_calls.mistake(found)
     assert line == "error: lambda: needs --runs=FOLDER with runs of train.py in it."
     assert not (tmp_path / "figures").exists()

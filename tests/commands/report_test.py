@@ -25,7 +25,7 @@ def test_the_page_is_written_beside_the_runs(tmp_path):
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
-    found = script_calls.run("report.py", f"--runs={tmp_path}")
+    found = script_calls.call(script_calls.command("report.py", f"--runs={tmp_path}"))
     line = script_calls.mistake(found)
     assert line == f"error: --runs: there is no finished run in '{tmp_path}'."
     assert not list(tmp_path.iterdir())

@@ -51,7 +51,8 @@ def test_a_table_killed_within_its_second_run_resumes_there(tmp_path):
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
-    found = run("--defenses=std,wo10_lk", f"--output_dir={tmp_path / 'table'}")
+    arguments = ("--defenses=std,wo10_lk", f"--output_dir={tmp_path / 'table'}")
+    found = script_calls.call(command(*arguments))
     assert found.returncode == 2
     last = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
     assert len(last) == 1 and "unknown defense 'wo10_lk': did you mean" in last[0]
@@ -60,6 +61,6 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
 
 
 def test_help_is_grouped():
-    found = run("--help")
+    found = script_calls.call(command("--help"))
     assert found.returncode == 0
     assert "Table:\n  --defenses:" in found.stdout and "Network:\n  --model:" in found.stdout

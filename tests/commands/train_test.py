@@ -60,7 +60,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_bits(tmp_path, recipe):
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, message):
-    found = run(*arguments, f"--output_dir={tmp_path / 'run'}")
+    found = script_calls.call(command(*arguments, f"--output_dir={tmp_path / 'run'}"))
     assert found.returncode == 2
     last = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
     assert len(last) == 1 and message in last[0]
@@ -68,12 +68,12 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, message):
 
 
 def test_help_is_grouped():
-    found = run("--help")
+    found = script_calls.call(command("--help"))
     assert found.returncode == 0
     assert "Defense:\n  --defense:" in found.stdout and "--flagfile" in found.stdout
 
 
 def test_a_diverging_run_says_so(tmp_path):
-    found = run("--learning_rate=1e30", f"--output_dir={tmp_path}")
+    found = script_calls.call(command("--learning_rate=1e30", f"--output_dir={tmp_path}"))
     assert found.returncode == 1
     assert "at step" in found.stderr and "Traceback" not in found.stderr

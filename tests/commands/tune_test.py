@@ -49,7 +49,8 @@ def test_a_worker_runs_the_trials_that_the_chief_chooses(tmp_path):
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
-    found = script_calls.run("tune.py", "--lambdas=8,1", f"--output_dir={tmp_path / 'search'}")
+    arguments = ("--lambdas=8,1", f"--output_dir={tmp_path / 'search'}")
+    found = script_calls.call(script_calls.command("tune.py", *arguments))
     line = script_calls.mistake(found)
     assert line == "error: --lambdas must be positive and ascending, got '8,1'."
     assert not (tmp_path / "search").exists()

@@ -8,7 +8,7 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from spatial_keras.experiments import checkpoints, command_line, train, tune
+from spatial_keras.experiments import checkpoints, command_line, table, train, tune
 from tests import small
 
 RUN = (*small.RUN, "--steps=90", "--validation_images=20")
@@ -58,6 +58,8 @@ def record_runs(monkeypatch):
     built = small.robust_model()
     monkeypatch.setattr(train, "build_classifier", lambda *_: None)
     monkeypatch.setattr(train, "build_model", lambda *_: built)
+    # Nothing to free either: a look through all objects takes half a second.
+    monkeypatch.setattr(table, "forget_models", lambda: None)
     return runs
 
 

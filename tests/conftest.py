@@ -6,7 +6,8 @@ import functools
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# As in a program that imports the package first; the same kernels on every processor.
+# As in a program that imports the package first, on every processor. Networks as small as those of
+# the tests take as long without it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import pytest

@@ -19,4 +19,4 @@ def main(config: Config) -> None:
     """Writes the page and names its file."""
     with command_line.mistakes_refused():
         written = report.prepare(config).write(lambda line: sys.stderr.write(f"{line}\n"))
-    Console().print(f"Written: {written}", soft_wrap=True)
+    Console().print(f"Written: {written}", soft_wrap=True, markup=False)

@@ -154,7 +154,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         config = config.filled_from(run)
     else:
         classifier, state = evaluation.load(config.model, config.unsafe), {}
-    train.check_data_dir(config.data_dir)
+    train.check_data_dir(config.data_dir)  # also of a --model
     images = data.get(config.dataset, config.data_dir, config.image_size)
     if config.limit is not None:
         count = len(images.test_images)
@@ -197,6 +197,7 @@ def load_run(
       ValueError: it is no such folder, or has no checkpoint yet.
     """
     folder = pathlib.Path(folder)
+    train.check_data_dir(data_dir)
     config = run_folder.read_config(folder, RunConfig)
     config = dataclasses.replace(config, output_dir=str(folder), data_dir=data_dir)
     if (folder / "classifier.keras").exists():

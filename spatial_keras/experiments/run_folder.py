@@ -178,8 +178,8 @@ def _is_to_be_written(path: pathlib.Path, config: Config, flags_file: str) -> bo
     file = path / flags_file
     if not file.exists():
         return True
-    is_whole = command_line.is_whole(file)
     found = options.differences(command_line.read(type(config), file), config)
+    is_whole = command_line.is_whole(file)
     if not is_whole:
         names = command_line.names(file)
         found = {name: texts for name, texts in found.items() if name in names}

@@ -40,6 +40,10 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
       settings: the run's flags, name -> text.
       name: the run's name on the HParams dashboard, where two runs of one name are one trial; a
         hash of the settings by default.
+
+    Attributes:
+      step_seconds: of a step, at each log but the first, which has the tracing.
+      search_seconds: of its searches, run apart, likewise; empty if it has none.
     """
 
     def __init__(  # noqa: PLR0913
@@ -63,19 +67,20 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         self._step = first_step
         self._every = every
         self._logs = 0
-        self._seconds: list[float] = []
-        self._search_seconds: list[float] = []
+        self.step_seconds: list[float] = []
+        self.search_seconds: list[float] = []
+        self._traced = False
         self._search = tf.function(self._search_all, jit_compile=model.xla)
 
     @property
     def seconds_per_step(self) -> float | None:
         """The median over the logs; None before the second one, as the first has the tracing."""
-        return _median(self._seconds)
+        return _median(self.step_seconds)
 
     @property
     def seconds_per_search(self) -> float | None:
         """The median of the time of a step's searches, run apart; None as above."""
-        return _median(self._search_seconds)
+        return _median(self.search_seconds)
 
     @property
     def seconds_per_gradient(self) -> float | None:
@@ -83,8 +88,8 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
 
         A difference, not measured by itself: the gradient step, the final warp, the wait for data.
         """
-        searches = self._search_seconds or [0.0] * len(self._seconds)
-        return _median([step - search for step, search in zip(self._seconds, searches)])
+        searches = self.search_seconds or [0.0] * len(self.step_seconds)
+        return _median([step - search for step, search in zip(self.step_seconds, searches)])
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Describes the run and starts the clock."""
@@ -110,13 +115,17 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         self._window += 1
         if self._step % self._every:
             return
-        self._seconds.append((time.perf_counter() - self._start) / self._window)
+        seconds = (time.perf_counter() - self._start) / self._window
         with self._writer.as_default(step=self._step):
-            self._write_scalars(logs)
+            searches = self._write_scalars(logs, seconds)
             if self._logs % 10 == 0 and self._robust_model.search is not None:
                 tf.summary.image("worst-case examples", self._draw_examples())
         self._writer.flush()
         self._logs += 1
+        if self._traced:
+            self.step_seconds.append(seconds)
+            self.search_seconds.extend(searches)
+        self._traced = True
         self._robust_model.reset_metrics()
         self._begin_window()
 
@@ -127,20 +136,23 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
     def _begin_window(self) -> None:
         self._start, self._window = time.perf_counter(), 0
 
-    def _write_scalars(self, logs: dict[str, Any]) -> None:
+    def _write_scalars(self, logs: dict[str, Any], seconds: float) -> list[float]:
+        """Writes the scalars and the histograms; returns the time of a search, if there is one."""
         for name, value in logs.items():
             tf.summary.scalar(f"train/{name}", float(value))
         tf.summary.scalar("train/learning_rate", compat.learning_rate(self._robust_model.optimizer))
-        tf.summary.scalar("time/seconds_per_step", self._seconds[-1])
-        if self._robust_model.search is not None:
-            self._search_seconds.append(self._time_search())
-            for i, name in enumerate(("tx_pixels", "ty_pixels", "rotation_degrees")):
-                tf.summary.histogram(f"worst/{name}", self._worst[:, i])
-            tf.summary.scalar("time/search_share", self._search_seconds[-1] / self._seconds[-1])
+        tf.summary.scalar("time/seconds_per_step", seconds)
+        if self._robust_model.search is None:
+            return []
+        search_seconds = self._time_search()
+        for i, name in enumerate(("tx_pixels", "ty_pixels", "rotation_degrees")):
+            tf.summary.histogram(f"worst/{name}", self._worst[:, i])
+        tf.summary.scalar("time/search_share", search_seconds / seconds)
+        return [search_seconds]
 
     def _time_search(self) -> float:
         seed = tf.constant([self._robust_model.seed, self._step])
-        if not self._search_seconds:
+        if not self._traced:
             self._search(self._images, self._labels, seed)  # traces and compiles
         start = time.perf_counter()
         found = [each.numpy() for each in self._search(self._images, self._labels, seed)]
@@ -237,7 +249,7 @@ def _number(text: str) -> float | str:
 
 
 def _median(seconds: list[float]) -> float | None:
-    return float(np.median(seconds[1:])) if len(seconds) > 1 else None
+    return float(np.median(seconds)) if seconds else None
 
 
 class GridAccuracy(tf.keras.callbacks.Callback):

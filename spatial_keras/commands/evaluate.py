@@ -9,11 +9,13 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from spatial_keras.evaluation import Report
 from spatial_keras.experiments import command_line, evaluate
-from spatial_keras.experiments.evaluate import EvaluateConfig as Config
+from spatial_keras.experiments.evaluate_config import EvaluateConfig as Config
 
 _BAR = 30
 
@@ -30,15 +32,17 @@ def main(config: Config) -> None:
     if report.worst_angles() is not None:
         console.print(angles(report))
     for note in report.notes:
-        console.print(f"- {note}", soft_wrap=True)
+        console.print(f"- {note}", soft_wrap=True, markup=False)
     output = evaluation.output
-    console.print(f"Written: {output}, {output.with_suffix('.csv').name}", soft_wrap=True)
+    console.print(
+        f"Written: {output}, {output.with_suffix('.csv').name}", soft_wrap=True, markup=False
+    )
 
 
 def measures(report: Report, title: str) -> Table:
     """Returns the table of accuracies."""
     columns = ("accuracy", "%", "95% interval", "passes", "seconds")
-    table = Table(*columns, title=f"{title}: {len(report.labels)} images")
+    table = Table(*columns, title=Text(f"{title}: {len(report.labels)} images"))
     for name, row in report.measures().items():
         interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
         accuracy = f"{100 * row['accuracy']:.1f}"
@@ -51,7 +55,7 @@ def classes(report: Report) -> Table:
     table = Table("class", "images", *report.outcomes, title="Accuracy by class, %")
     for name, row in report.per_class().items():
         accuracies = [f"{100 * row[outcome]:.1f}" for outcome in report.outcomes]
-        table.add_row(name, str(row["images"]), *accuracies)
+        table.add_row(escape(name), str(row["images"]), *accuracies)
     return table
 
 

@@ -21,4 +21,4 @@ def main(config: Config) -> None:
     with command_line.mistakes_refused():
         written = plot.prepare(config).draw(lambda line: sys.stderr.write(f"{line}\n"))
     for file in written:
-        Console().print(f"Written: {file}", soft_wrap=True)
+        Console().print(f"Written: {file}", soft_wrap=True, markup=False)

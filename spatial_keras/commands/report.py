@@ -26,7 +26,7 @@ def main(config: Config) -> None:
     if config.compare:
         found = runs_csv.reductions(page.finished.values(), *config.compare)
         console.print(comparison(found, *config.compare))
-    console.print(f"Written: {written}, {page.csv.name}", soft_wrap=True)
+    console.print(f"Written: {written}, {page.csv.name}", soft_wrap=True, markup=False)
 
 
 def comparison(found: list[runs_csv.Reduction], baseline: str, defense: str) -> Table:

@@ -9,6 +9,7 @@ import sys
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from spatial_keras.experiments import command_line, table
 from spatial_keras.experiments.table import TableConfig as Config
@@ -19,9 +20,9 @@ def main(config: Config) -> None:
     with command_line.mistakes_refused():
         runs = table.prepare(config)
         found = runs.run(command_line.typed(), lambda line: sys.stderr.write(f"{line}\n"))
-    shown = Table(*found.header, title=found.title)
+    shown = Table(*found.header, title=Text(found.title))
     for row in found.rows:
         shown.add_row(*row.cells())
     console = Console()
     console.print(shown)
-    console.print(f"Written: {runs.folder / 'table.md'}, table.csv", soft_wrap=True)
+    console.print(f"Written: {runs.folder / 'table.md'}, table.csv", soft_wrap=True, markup=False)

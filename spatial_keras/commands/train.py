@@ -18,8 +18,8 @@ def main(config: Config) -> None:
     """Trains, evaluates and shows the accuracies."""
     with command_line.mistakes_refused():
         run = train.prepare(config)
-    if run.checkpoints.step:
-        sys.stderr.write(f"Continuing from step {run.checkpoints.step} of {config.steps}.\n")
+    for line in (*run.notes, *run.state()):
+        sys.stderr.write(f"{line}\n")
     try:
         results = run.run()
     except checkpoints.DivergedError as error:
@@ -30,4 +30,4 @@ def main(config: Config) -> None:
         table.add_row(name, f"{100 * value:.1f}")
     console = Console()
     console.print(table)
-    console.print(f"Run folder: {run.folder.path}", soft_wrap=True)
+    console.print(f"Run folder: {run.folder.path}", soft_wrap=True, markup=False)

@@ -11,7 +11,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from spatial_keras.experiments import command_line, tune
+from spatial_keras.experiments import checkpoints, command_line, tune
 from spatial_keras.experiments.tune import TuneConfig as Config
 
 
@@ -19,7 +19,11 @@ def main(config: Config) -> None:
     """Runs the trials that have not ended, and shows their table."""
     with command_line.mistakes_refused():
         study = tune.prepare(config)
-    trials = study.run(lambda line: sys.stderr.write(f"{line}\n"))
+    try:
+        trials = study.run(lambda line: sys.stderr.write(f"{line}\n"))
+    except checkpoints.DivergedError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
     console = Console()
     if trials is None:
         console.print("This worker has no more trials to run; the chief writes the table.")
@@ -30,7 +34,9 @@ def main(config: Config) -> None:
         table.add_row(*row)
     console.print(table)
     figure = ", lambda.png" if trials.curves() else ""
-    console.print(f"Written: {config.folder / 'table.md'}, table.csv{figure}", soft_wrap=True)
+    console.print(
+        f"Written: {config.folder / 'table.md'}, table.csv{figure}", soft_wrap=True, markup=False
+    )
     best = f"--flagfile={config.folder / tune.BEST_FILE}"
     command = shlex.join(["python", "-m", "spatial_keras", "train", best])
-    console.print(f"The best with all training images: {command}", soft_wrap=True)
+    console.print(f"The best with all training images: {command}", soft_wrap=True, markup=False)

@@ -45,6 +45,8 @@ def load(name: str, data_dir: str | None, image_size: int | None) -> Dataset:
             f"data set '{name}' in {builder.data_dir} cannot be read: {_one_line(error)}"
         ) from error
     names = tuple(builder.info.features["label"].names)
+    for split, (_, labels) in zip(splits, (train, test)):
+        _check_labels(name, split, labels, names)
     return Dataset(name, *train, *test, names, flip_keeps_label=builder.name in _FLIPPABLE)
 
 
@@ -135,13 +137,30 @@ def _read(builder, split: str, image_size: int | None) -> tuple[np.ndarray, np.n
         image_and_label, num_parallel_calls=tf.data.AUTOTUNE
     )
     count = builder.info.splits[split].num_examples
+    batches = examples.batch(_READ_BATCH).as_numpy_iterator()
     images = np.empty([count, *examples.element_spec[0].shape], np.uint8)
     labels = np.empty([count], np.int32)
     rows = slice(0, 0)
-    for some_images, some_labels in examples.batch(_READ_BATCH).as_numpy_iterator():
+    for some_images, some_labels in batches:
         rows = slice(rows.stop, rows.stop + len(some_labels))
+        if rows.stop > count:
+            break
         images[rows], labels[rows] = some_images, some_labels
+    if rows.stop != count:
+        raise ValueError(
+            f"data set '{builder.name}' in {builder.data_dir} is damaged: its split {split} has "
+            f"{'more' if rows.stop > count else f'{rows.stop}'} images, of {count}."
+        )
     return images, labels
+
+
+def _check_labels(name: str, split: str, labels: np.ndarray, names: tuple[str, ...]) -> None:
+    bad = labels[(labels < 0) | (labels >= len(names))]
+    if len(bad):
+        raise ValueError(
+            f"the labels of data set '{name}' are damaged: it has {len(names)} names of classes, "
+            f"for 0 to {len(names) - 1}, and its split {split} has the label {bad[0]}."
+        )
 
 
 def _one_line(error: Exception) -> str:

@@ -48,12 +48,15 @@ class WorstPoints:
         files.write_arrays(path, **{k: np.asarray(v) for k, v in vars(self).items()})
 
     @classmethod
-    def restore(cls, path: pathlib.Path) -> WorstPoints:
-        """Reads what `save` wrote."""
-        with np.load(path) as arrays:
-            state = {name: arrays[name] for name in arrays.files}
-        scalars = {name: state[name].item() for name in ("passes", "done", "identity")}
-        return cls(**{**state, **scalars})
+    def restore(cls, path: pathlib.Path) -> WorstPoints | None:
+        """Returns what `save` wrote; None if it is damaged, so that one starts anew."""
+        try:
+            with np.load(path) as arrays:
+                state = {name: arrays[name] for name in arrays.files}
+            scalars = {name: state[name].item() for name in ("passes", "done", "identity")}
+            return cls(**{**state, **scalars})
+        except Exception:  # a damaged file raises all kinds
+            return None
 
 
 def worst_points(
@@ -92,8 +95,10 @@ def worst_points(
             block[:, untouched[0]] = natural_margins[start : start + len(block)]
         return block
 
+    state = None
     if partial is not None and partial.exists():
         state = WorstPoints.restore(partial)
+    if state is not None:
         _check_identity(partial, state.identity, identity)
     else:
         shape = [number, min(KEPT, len(grid))]
@@ -174,18 +179,14 @@ def write_map(
     partial.mkdir(parents=True, exist_ok=True)
     shape = (number, len(grid))
     rows_done = partial / "rows.txt"
-    begun = rows_done.exists()
+    start = _rows_done(rows_done, number)
+    begun = start is not None
     if begun:
         _check_identity(partial, (partial / "identity.txt").read_text(), identity)
     files.write_text(partial / "identity.txt", identity)
-    arrays = [
-        np.lib.format.open_memmap(
-            partial / f"{name}.npy", "r+" if begun else "w+", dtype=np.float32, shape=shape
-        )
-        for name in ("margins", "losses")
-    ]
+    arrays = [_map_array(partial / f"{name}.npy", shape, begun) for name in ("margins", "losses")]
     np.save(partial / "grid.npy", grid)
-    start = int(rows_done.read_text()) if begun else 0
+    start = start or 0
     passes = start * len(grid)
 
     def on_pass(pairs: int) -> None:
@@ -210,6 +211,25 @@ def write_map(
     margins, worst = (np.concatenate(part) for part in zip(*blocks))
     no_block = np.empty([0, len(grid)], np.float32)
     return WorstPoints(margins, worst, passes, number, no_block, identity)
+
+
+def _rows_done(file: pathlib.Path, number: int) -> int | None:
+    """Returns how many rows a killed call has written; None if that is not known."""
+    try:
+        rows = int(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return rows if 0 <= rows <= number else None
+
+
+def _map_array(file: pathlib.Path, shape: tuple[int, int], begun: bool) -> np.ndarray:
+    if begun:
+        return np.lib.format.open_memmap(file, "r+", dtype=np.float32, shape=shape)
+    array = np.lib.format.open_memmap(file, "w+", dtype=np.float32, shape=shape)
+    # Now, as a full disk would end the process without a word later.
+    with files.failures_named(file), file.open("r+b") as opened:
+        os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    return array
 
 
 def _check_identity(place: pathlib.Path, found: str, identity: str) -> None:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from absl import flags
+from absl import flags, logging
 
-from spatial_keras.experiments import flagfiles, options
+from spatial_keras.experiments import flagfiles, interruption, options
 from spatial_keras.experiments.options import AnyConfig, Config, Flag
+from spatial_keras.support import files
 
+_END = "# flags above: "
+_ALWAYS_SET = frozenset(
+    "dataset model width defense max_rotation max_translation steps batch_size optimizer "
+    "learning_rate weight_decay seed xla mixed_precision checkpoint_every log_every".split()
+)
+_BOOLEAN = re.compile(r"^flag (--\w+)=(.*?): .*$", re.DOTALL)
 _HELP = frozenset(("--help", "-h", "--helpshort"))
 
 
@@ -24,19 +32,11 @@ def define(kind: type[Config], flag_values: flags.FlagValues) -> None:
 
 def _define(flag: Flag, flag_values: flags.FlagValues) -> None:
     about = {"flag_values": flag_values, "module_name": flag.option.group}
-    if flag.is_tuple:
-        default = None if flag.default is None else flag.text(flag.default)
-        flags.DEFINE_string(flag.name, default, flag.option.help, **about)
-    elif flag.option.choices:
-        flags.DEFINE_enum(flag.name, flag.default, flag.option.choices, flag.option.help, **about)
+    # All but yes or no is parsed and checked by the configuration, which says best what is wrong.
+    if flag.kind is bool and not flag.is_tuple:
+        flags.DEFINE_boolean(flag.name, flag.default, flag.option.help, **about)
     else:
-        kinds = {
-            str: flags.DEFINE_string,
-            int: flags.DEFINE_integer,
-            float: flags.DEFINE_float,
-            bool: flags.DEFINE_boolean,
-        }
-        kinds[flag.kind](flag.name, flag.default, flag.option.help, **about)
+        flags.DEFINE_string(flag.name, None, flag.option.help, **about)
 
 
 def parse(kind: type[AnyConfig], arguments: Sequence[str]) -> AnyConfig:
@@ -53,6 +53,10 @@ def parse(kind: type[AnyConfig], arguments: Sequence[str]) -> AnyConfig:
     define(kind, flag_values)
     try:
         rest = flag_values(["", *flagfiles.expand(arguments)])
+    except flags.IllegalFlagValueError as error:
+        raise ValueError(
+            _BOOLEAN.sub(r"\1 must be true or false, got '\2'.", str(error))
+        ) from error
     except flags.Error as error:
         raise ValueError(str(error)) from error
     if len(rest) > 1:
@@ -60,7 +64,8 @@ def parse(kind: type[AnyConfig], arguments: Sequence[str]) -> AnyConfig:
     values = {}
     for flag in options.all_flags(kind):
         value = flag_values[flag.name].value
-        values[flag.name] = flag.parse(value) if flag.is_tuple and value is not None else value
+        value = flag.parse(value) if isinstance(value, str) else value
+        values[flag.name] = flag.default if value is None else value
     return options.build(kind, values)
 
 
@@ -77,8 +82,30 @@ def read(kind: type[AnyConfig], file: pathlib.Path, *arguments: str) -> AnyConfi
 
 
 def flagfile(config: Config) -> str:
-    """Returns the recorded flags of a configuration as the text of a flagfile."""
-    return "".join(f"--{name}={text}\n" for name, text in config.texts().items())
+    """Returns the recorded flags of a configuration as the text of a flagfile.
+
+    Its last line says how many there are, by which a damaged file is recognized.
+    """
+    texts = config.texts()
+    lines = [f"--{name}={text}" for name, text in texts.items()]
+    return "\n".join([*lines, f"{_END}{len(texts)}"]) + "\n"
+
+
+def names(file: pathlib.Path) -> list[str]:
+    """Returns the names of the flags that a flagfile written by `flagfile` sets."""
+    return re.findall(r"^--(\w+)=", file.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def is_whole(file: pathlib.Path) -> bool:
+    """Returns whether a flagfile written by `flagfile` has lost no line.
+
+    One of version 0.1.0 does not say how many it has; it has those that are always set.
+    """
+    last = file.read_text(encoding="utf-8").splitlines()[-1:]
+    found = names(file)
+    if last and last[0].startswith(_END):
+        return last[0] == f"{_END}{len(found)}"
+    return _ALWAYS_SET <= set(found)
 
 
 def help_text(kind: type[Config]) -> str:
@@ -109,9 +136,37 @@ def run(
     if _HELP & set(arguments):
         sys.stdout.write(f"{about}{help_text(kind)}")
         return
+    logging.set_verbosity(logging.WARNING)  # TFDS tells what it does
     with mistakes_refused():
         config = parse(kind, arguments)
-    main(config)
+    with interruption.handled(_max_time(config)), _ends_in_one_line():
+        main(config)
+
+
+def _max_time(config: Config) -> str | None:
+    return getattr(getattr(config, "run", config), "max_time", None)
+
+
+@contextlib.contextmanager
+def _ends_in_one_line() -> Iterator[None]:
+    """Ends the program with one line if it is interrupted, or cannot write or read a file."""
+    try:
+        yield
+    except interruption.InterruptedRunError as end:
+        sys.stderr.write(f"{end}. To continue: {_continued()}\n")
+        sys.exit(end.code)
+    except Exception as error:  # TensorFlow, HDF5 and KerasTuner have errors of their own
+        if not files.system_reason(error):
+            raise
+        sys.stderr.write(f"error: {' '.join(str(error).split())} To continue: {_continued()}\n")
+        sys.exit(1)
+
+
+def _continued() -> str:
+    """Returns the command line that goes on where this one ended."""
+    line = typed()
+    evaluates = any(name in line.split("--")[0] for name in ("evaluate", "evaluate.py"))
+    return f"{line} --resume" if evaluates and "--resume" not in sys.argv else line
 
 
 def typed() -> str:

@@ -15,164 +15,11 @@ import numpy as np
 from spatial_keras import data, evaluation
 from spatial_keras.evaluation import GridOutcome, Outcome, Report
 from spatial_keras.evaluation.classifiers import fingerprint
-from spatial_keras.experiments import command_line, progress, run_folder, train
-from spatial_keras.experiments.options import Config, option
-from spatial_keras.experiments.run_config import LARGEST_SEED, RunConfig, use_xla
-from spatial_keras.geometry.transformations import TransformationSet
-from spatial_keras.geometry.warp import COMPOSITIONS, SpatialWarp
-from spatial_keras.support import files
-
-MEASURES = ("natural", "random", "worst_of_k", "gradient", "grid", "attack")
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluateConfig(Config):
-    """An evaluation; each field is a flag of evaluate.py, which --help documents."""
-
-    run: str | None = option(
-        None,
-        "Classifier",
-        "Folder of a run of train.py; also of one that has not finished.",
-        recorded=False,
-    )
-    model: str | None = option(
-        None,
-        "Classifier",
-        "A .keras or .h5 file or the folder of a SavedModel, in the place of --run.",
-        recorded=False,
-    )
-    unsafe: bool = option(
-        False,
-        "Classifier",
-        "Load a model even if it may run code of whoever wrote it, as one with a Lambda layer may.",
-        recorded=False,
-    )
-    input_range: tuple[float, ...] = option(
-        (0.0, 255.0),
-        "Classifier",
-        "What the model expects for black and white, e.g. 0,1 or -1,1.",
-        count=2,
-    )
-    outputs: str = option(
-        "auto",
-        "Classifier",
-        "What the model gives.",
-        choices=("auto", "logits", "probabilities"),
-    )
-
-    dataset: str | None = option(
-        None, "Data", "digits, or an image set of TensorFlow Datasets; default: that of --run."
-    )
-    data_dir: str | None = option(
-        None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
-    )
-    image_size: int | None = option(
-        None, "Data", "Resize all images to this height and width; default: as --run.", low=1
-    )
-    limit: int | None = option(
-        None, "Data", "Evaluate the first test images only, this many; default: all.", low=1
-    )
-
-    measures: tuple[str, ...] = option(MEASURES, "Measures", "What to measure.", choices=MEASURES)
-    max_rotation: float | None = option(
-        None,
-        "Measures",
-        "Largest rotation either way, in degrees; default: as --run, or 30.",
-        low=0,
-    )
-    max_translation: float | None = option(
-        None,
-        "Measures",
-        "Largest shift in each direction, in pixels; default: as --run, or 3.",
-        low=0,
-    )
-    composition: str = option(
-        "sequential",
-        "Measures",
-        "Interpolate after the rotation and again after the shift, or once.",
-        choices=COMPOSITIONS,
-    )
-    draws: int = option(10, "Measures", "Draws per image, of random accuracy.", low=1)
-    k: int = option(10, "Measures", "Draws per image, of the worst of k.", low=1)
-    gradient_steps: int = option(10, "Measures", "Steps of each ascent of S-PGD.", low=1)
-    gradient_restarts: int = option(1, "Measures", "Ascents per image of S-PGD.", low=1)
-    grid_counts: tuple[int, ...] = option(
-        (5, 5, 31), "Measures", "The grid's points in tx, ty and rotation.", count=3, low=1
-    )
-    attack_steps: int = option(
-        10,
-        "Measures",
-        "Gradient steps of the attack from each of up to five grid points.",
-        low=1,
-    )
-    attack_refinements: int = option(50, "Measures", "Random steps of the attack.", low=0)
-    seed: int = option(0, "Measures", "Of all draws.", low=0, high=LARGEST_SEED)
-    map: bool = option(
-        False,
-        "Measures",
-        "Evaluate the whole grid without pruning, and keep margin and loss of every image at "
-        "every point beside the output.",
-    )
-
-    batch_size: int | None = option(
-        None, "Execution", "Images per pass; default: 256, 512 on GPUs.", low=1
-    )
-    xla: str = option(
-        "auto",
-        "Execution",
-        "Compile the passes with XLA; auto: on GPUs.",
-        choices=("auto", "on", "off"),
-    )
-
-    output: str | None = option(
-        None,
-        "Output",
-        "The JSON file to write, and beside it a CSV file with a line per image; default: "
-        "evaluation.json in the run's folder, or MODEL_evaluation.json beside the model.",
-        recorded=False,
-    )
-    resume: bool = option(
-        False, "Output", "Continue where this evaluation was killed.", recorded=False
-    )
-
-    def check(self) -> None:
-        """Raises ValueError if flags do not go together."""
-        if (self.run is None) == (self.model is None):
-            raise ValueError("give either --run=FOLDER or --model=FILE.")
-        if self.model is not None and self.dataset is None:
-            raise ValueError("--model needs --dataset.")
-        if "attack" in self.measures and "grid" not in self.measures:
-            raise ValueError("measure 'attack' starts from 'grid': measure that too.")
-        if self.output is not None and not self.output.endswith(".json"):
-            raise ValueError(f"--output must end in .json, got '{self.output}'.")
-
-    def filled_from(self, run: RunConfig) -> EvaluateConfig:
-        """Returns this evaluation with what is not set taken from the run."""
-        names = ("dataset", "image_size", "max_rotation", "max_translation")
-        missing = {name: getattr(run, name) for name in names if getattr(self, name) is None}
-        return dataclasses.replace(self, **missing)
-
-    @property
-    def ordered_measures(self) -> list[str]:
-        """What to measure, each after what it builds on."""
-        return sorted(set(self.measures), key=MEASURES.index)
-
-    @property
-    def transformations(self) -> TransformationSet:
-        """The set S."""
-        shift = 3.0 if self.max_translation is None else self.max_translation
-        rotation = 30.0 if self.max_rotation is None else self.max_rotation
-        return TransformationSet(shift, shift, rotation)
-
-    @property
-    def file(self) -> pathlib.Path:
-        """The JSON file to write."""
-        if self.output is not None:
-            return pathlib.Path(self.output)
-        if self.run is not None:
-            return pathlib.Path(self.run) / "evaluation.json"
-        model = pathlib.Path(self.model)
-        return model.with_name(f"{model.stem}_evaluation.json")
+from spatial_keras.experiments import progress, run_folder, train
+from spatial_keras.experiments.evaluate_config import EvaluateConfig
+from spatial_keras.experiments.run_config import RunConfig, use_xla
+from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.support import files, validation
 
 
 @dataclasses.dataclass
@@ -199,15 +46,21 @@ class Evaluation:
         Args:
           on_outcome: called with each outcome as it is there.
         """
-        self._claim_partial()
+        lock = self._claim_partial()
+        try:
+            return self._run(on_outcome)
+        finally:
+            lock.release()
+
+    def _run(self, on_outcome: Callable[[Outcome], None] | None) -> Report:
         found: dict[str, Outcome] = {}
         for name in self.config.ordered_measures:
             file = self._partial / f"{name}.npz"
-            if file.exists():
-                found[name] = _restore(file)
-            else:
-                found[name] = self._measure(name, found)
-                files.write_arrays(file, **{k: np.asarray(v) for k, v in vars(found[name]).items()})
+            outcome = _restore(file, self.evaluator.number)
+            if outcome is None:
+                outcome = self._measure(name, found)
+                files.write_arrays(file, **{k: np.asarray(v) for k, v in vars(outcome).items()})
+            found[name] = outcome
             if on_outcome:
                 on_outcome(found[name])
         labels, notes = self.evaluator.labels, [*self.evaluator.notes, *self.notes]
@@ -234,19 +87,31 @@ class Evaluation:
     def _map(self) -> pathlib.Path:
         return self._partial / "map"
 
-    def _claim_partial(self) -> None:
+    def _claim_partial(self) -> files.Lock:
         """Makes the folder of what is measured already; with --resume it may have been there."""
         identity = json.dumps({**self.config.texts(), **self.subject}, indent=2)
         file = self._partial / "settings.json"
+        try:
+            self.output.parent.mkdir(parents=True, exist_ok=True)
+            lock = files.Lock(self.output.with_name(f".lock-{self.output.stem}"))
+        except OSError as error:
+            raise ValueError(
+                f"cannot write to {self.output.parent}: {error.strerror}; --output=FILE.json "
+                "writes elsewhere."
+            ) from error
+        files.sweep(self.output.parent)
         if not self.config.resume:
             shutil.rmtree(self._partial, ignore_errors=True)
-        elif file.exists() and file.read_text() != identity:
+        elif file.exists() and file.read_bytes() != identity.encode():
+            lock.release()
             raise ValueError(
                 f"{self.output} was begun with another classifier, other images or other flags: "
                 "leave --resume out to start anew."
             )
         self._partial.mkdir(parents=True, exist_ok=True)
+        files.sweep(self._partial)
         files.write_text(file, identity)
+        return lock
 
     def _measure(self, name: str, found: dict[str, Outcome]) -> Outcome:
         config, evaluator, seed = self.config, self.evaluator, self.config.seed
@@ -264,6 +129,8 @@ class Evaluation:
         counts = config.grid_counts
         with progress.PassBar("grid") as bar:
             if config.map:
+                # Whole, but killed before its accuracy was written.
+                shutil.rmtree(self._map, ignore_errors=True)
                 return evaluator.grid_map(self._map, counts, bar.update)
             file = self._partial / "grid_state.npz"
             return evaluator.grid(counts, found.get("natural"), file, bar.update)
@@ -287,7 +154,11 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         config = config.filled_from(run)
     else:
         classifier, state = evaluation.load(config.model, config.unsafe), {}
+    train.check_data_dir(config.data_dir)  # also of a --model
     images = data.get(config.dataset, config.data_dir, config.image_size)
+    if config.limit is not None:
+        count = len(images.test_images)
+        validation.check_integer(f"--limit with data set '{images.name}'", config.limit, 1, count)
     first, xla = slice(config.limit), use_xla(config.xla)
     evaluator = evaluation.Evaluator(
         classifier,
@@ -326,20 +197,16 @@ def load_run(
       ValueError: it is no such folder, or has no checkpoint yet.
     """
     folder = pathlib.Path(folder)
-    file = folder / run_folder.FLAGS_FILE
-    if not file.exists():
-        raise ValueError(
-            f"'{folder}' is not the folder of a run: it has no {run_folder.FLAGS_FILE}."
-        )
-    config = command_line.read(RunConfig, file)
+    train.check_data_dir(data_dir)
+    config = run_folder.read_config(folder, RunConfig)
     config = dataclasses.replace(config, output_dir=str(folder), data_dir=data_dir)
     if (folder / "classifier.keras").exists():
         classifier = evaluation.load(folder / "classifier.keras", unsafe)
         return config, classifier, {"steps": config.steps}
-    run = train.prepare(config)
-    if not run.checkpoints.step:
+    model, saver = train.restore(config)
+    if not saver.step:
         raise ValueError(f"the run in '{folder}' has no checkpoint yet.")
-    return config, run.model.classifier, {"steps": run.checkpoints.step}
+    return config, model.classifier, {"steps": saver.step}
 
 
 def _notes(
@@ -358,8 +225,18 @@ def _notes(
     return notes
 
 
-def _restore(file: pathlib.Path) -> Outcome:
-    """Reads an outcome that `Evaluation.run` wrote."""
-    with np.load(file) as arrays:
-        values = {k: v.item() if v.ndim == 0 else v for k, v in arrays.items()}
-    return (GridOutcome if "damaging" in values else Outcome)(**values)
+def _restore(file: pathlib.Path, number: int) -> Outcome | None:
+    """Returns the outcome that `Evaluation.run` wrote; None if it is not there, or is damaged.
+
+    Args:
+      file: that it wrote.
+      number: how many images it is of.
+    """
+    try:
+        with np.load(file) as arrays:
+            values = {k: v.item() if v.ndim == 0 else v for k, v in arrays.items()}
+        outcome = (GridOutcome if "damaging" in values else Outcome)(**values)
+        is_whole = len(outcome.right) == len(outcome.transformations) == number
+    except Exception:  # a damaged file raises all kinds; it is measured again
+        return None
+    return outcome if is_whole else None

@@ -15,6 +15,7 @@ from spatial_keras.support import validation
 
 _ELEMENTS = {"tuple[str, ...]": str, "tuple[int, ...]": int, "tuple[float, ...]": float}
 _SCALARS = {"str": str, "int": int, "float": float, "bool": bool}
+_MOST = {int: 10**9, float: 1e30}
 _NESTED, _OPTION = "nested", "option"
 
 AnyConfig = TypeVar("AnyConfig", bound="Config")
@@ -31,6 +32,7 @@ class Option:
       high: the largest number allowed.
       exclusive_low: whether `low` itself is not allowed.
       exclusive_high: whether `high` itself is not allowed.
+      most: the largest size that anybody can mean; by default 10^9 for integers, 10^30 for numbers.
       choices: the texts allowed.
       count: how many numbers or texts there must be.
       recorded: whether results may depend on it; the others say where files lie or what is shown.
@@ -42,6 +44,7 @@ class Option:
     high: float | None = None
     exclusive_low: bool = False
     exclusive_high: bool = False
+    most: float | None = None
     choices: tuple[str, ...] | None = None
     count: int | None = None
     recorded: bool = True
@@ -95,11 +98,17 @@ class Flag:
         return str(value)
 
     def parse(self, text: str) -> Any:
-        """Returns the tuple that a text such as "5,5,31" is.
+        """Returns the value that a text is, such as 5, or for a tuple "5,5,31".
 
         Raises:
           ValueError: it is not of numbers, where it has to be.
         """
+        if not self.is_tuple:
+            try:
+                return self.kind(text)
+            except ValueError:
+                wanted = "an integer" if self.kind is int else "a number"
+                raise ValueError(f"--{self.name} must be {wanted}, got '{text}'.") from None
         parts = [part.strip() for part in text.split(",")] if text else []
         try:
             return tuple(self.kind(part) for part in parts)
@@ -123,6 +132,8 @@ class Flag:
         option, name = self.option, f"--{self.name}"
         if option.choices:
             validation.check_name(name, value, option.choices)
+        if self.kind is str and (not value or "\0" in value):
+            raise ValueError(f"{name} must be a text that is not empty, got {value!r}.")
         if self.kind is int:
             validation.check_integer(name, value, option.low, option.high)
         elif self.kind is float:
@@ -134,6 +145,9 @@ class Flag:
                 exclusive_low=option.exclusive_low,
                 exclusive_high=option.exclusive_high,
             )
+        most = _MOST.get(self.kind) if option.most is None else option.most
+        if most is not None and option.high is None and abs(value) > most:
+            raise ValueError(f"{name} must be at most {most:g}, got {value}.")
 
     def _wanted(self, text: str) -> str:
         kinds = {int: "integers", float: "numbers", str: "names"}[self.kind]

@@ -65,6 +65,15 @@ class ProgressBar(tf.keras.callbacks.Callback):
     def __init__(self, steps: int, first_step: int = 0) -> None:
         super().__init__()
         self._steps, self._first_step = steps, first_step
+        self._bar: tqdm.tqdm | None = None
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Closes the bar where training ends with an error, whose message follows."""
+        if self._bar is not None:
+            self._bar.close()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Opens the bar."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 from typing import Any
 
 import tensorflow as tf
 
+from spatial_keras.experiments import interruption
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.training import defenses, optimizers
 
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 LARGEST_SEED = 2**31 - 1
+# What nobody can mean, and no memory holds.
+LARGEST_SIZE, MOST_POINTS, MOST_CANDIDATES = 2048, 10**6, 10**4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +59,7 @@ class RunConfig(Config):
         low=1,
     )
     image_size: int | None = option(
-        None, "Data", "Resize all images to this height and width.", low=1
+        None, "Data", "Resize all images to this height and width.", low=1, most=LARGEST_SIZE
     )
 
     model: str = option(
@@ -69,6 +73,7 @@ class RunConfig(Config):
         "Network",
         "Multiplies the widths of the network's stages.",
         low=0,
+        most=64,
         exclusive_low=True,
     )
 
@@ -108,7 +113,9 @@ class RunConfig(Config):
         count=3,
         low=1,
     )
-    max_rotation: float = option(30.0, "Defense", "Largest rotation either way, in degrees.", low=0)
+    max_rotation: float = option(
+        30.0, "Defense", "Largest rotation either way, in degrees.", low=0, most=180
+    )
     max_translation: float = option(
         3.0, "Defense", "Largest shift in each direction, in pixels.", low=0
     )
@@ -155,6 +162,13 @@ class RunConfig(Config):
         "none", "Execution", "Compute in 16 bits.", choices=tuple(POLICIES)
     )
 
+    max_time: str | None = option(
+        None,
+        "Execution",
+        "End after this time as Ctrl-C does, with a checkpoint, e.g. 2h or 1h30m; exit code 124.",
+        recorded=False,
+    )
+
     output_dir: str | None = option(
         None,
         "Output",
@@ -182,7 +196,22 @@ class RunConfig(Config):
             raise ValueError(
                 f"--profile_steps must be the first and the last step, got {first},{last}."
             )
-        defenses.get(self.defense)
+        if self.max_time is not None:
+            interruption.seconds(self.max_time)
+        if self.profile_steps and self.profile_steps[1] > self.steps:
+            raise ValueError(
+                f"--profile_steps must end at step {self.steps} at most, the run's last, got "
+                f"{self.profile_steps[1]}."
+            )
+        if self.pgd_step_sizes and not any(self.pgd_step_sizes):
+            raise ValueError("--pgd_step_sizes must not all be 0, got '0,0,0'.")
+        check_grid_counts(self.grid_counts)
+        defense = defenses.get(self.defense)
+        if max(defense.k or 1, defense.steps or 1) > MOST_CANDIDATES:
+            raise ValueError(
+                f"--defense must search with {MOST_CANDIDATES} candidates or steps at most, got "
+                f"'{self.defense}'."
+            )
 
     def check_effects(self) -> None:
         """Raises ValueError if a flag that is set has no effect on the defense."""
@@ -221,6 +250,14 @@ class RunConfig(Config):
         """Returns this run with another defense, without the flags that have no effect on it."""
         unset = {name: _FIELDS[name].default for name in ineffective(defense)}
         return dataclasses.replace(self, defense=defense.name, **unset, **changes)
+
+
+def check_grid_counts(counts: tuple[int, ...] | None) -> None:
+    """Raises ValueError if a grid has more points than can be meant."""
+    if counts and math.prod(counts) > MOST_POINTS:
+        raise ValueError(
+            f"--grid_counts must give {MOST_POINTS:,} points at most, got {math.prod(counts):,}."
+        )
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}

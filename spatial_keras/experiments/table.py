@@ -31,7 +31,9 @@ class TableConfig(Config):
         "Table",
         "Rows of the table of defenses with commas between, e.g. std,std_star,wo10_kl.",
     )
-    seeds: int = option(3, "Table", "Runs of each defense, with the seeds 0, 1, ...", low=1)
+    seeds: int = option(
+        3, "Table", "Runs of each defense, with the seeds 0, 1, ...", low=1, most=1000
+    )
     output_dir: str | None = option(
         None,
         "Table",
@@ -113,12 +115,14 @@ class Row:
     Attributes:
       defense: its name.
       results: what the runs that came to their end wrote into results.json.
-      diverged: the seeds of the others.
+      diverged: the seeds of those that diverged.
+      unfinished: the seeds of those that other processes are at work on.
     """
 
     defense: str
     results: Sequence[dict[str, Any]]
     diverged: Sequence[int]
+    unfinished: Sequence[int] = ()
 
     def statistics(self, measure: str) -> tuple[float | None, float | None]:
         """Returns mean and standard error of a measure over the runs that have it."""
@@ -138,6 +142,8 @@ class Row:
         runs = str(len(self.results))
         if self.diverged:
             runs += f" (diverged: {_seeds(self.diverged)})"
+        if self.unfinished:
+            runs += f" (at work: {_seeds(self.unfinished)})"
         return [self.defense, *texts, runs]
 
 
@@ -198,37 +204,46 @@ class Comparison:
         """Trains and evaluates what is not finished, and writes table.md and table.csv.
 
         A run that diverges is named in the table; started again, it continues from its last
-        checkpoint and diverges again.
+        checkpoint and diverges again. A run that another process is at work on is left to it; so
+        several processes and machines can share a table, and the last to end completes it.
 
         Args:
           command: what the table says it was made by.
           say: called with a line at each run.
         """
-        outcomes = []
+        diverged = []
         for number, run in enumerate(self.runs, 1):
             line = f"run {number} of {len(self.runs)}: {run.defense}, seed {run.seed}"
-            results = run_folder.read_results(run.folder)
-            if results is not None:
+            if run_folder.finished(run.folder) is not None:
                 say(f"{line}, finished before")
-            else:
-                say(line)
-                forget_models()
-                results = _train(run, self.images, say)
-            outcomes.append((run, results))
-        table = self._table(command, outcomes)
+                continue
+            say(line)
+            forget_models()
+            try:
+                _train(run, self.images, say)
+            except files.BusyError as error:
+                say(f"left out: {error}")
+            except DivergedError as error:
+                say(f"diverged: {error}")
+                diverged.append(run)
+        table = self._table(command, diverged)
         files.write_text(self.folder / "table.md", table.to_markdown())
         files.write_text(self.folder / "table.csv", table.to_csv())
         return table
 
-    def _table(
-        self, command: str, outcomes: list[tuple[RunConfig, dict[str, Any] | None]]
-    ) -> Table:
+    def _table(self, command: str, diverged: list[RunConfig]) -> Table:
         rows = []
+        # Other processes may have finished some meanwhile.
+        found = [(run, run_folder.finished(run.folder)) for run in self.runs]
         for name in dict.fromkeys(run.defense for run in self.runs):
-            mine = [(run.seed, found) for run, found in outcomes if run.defense == name]
-            results = [found for _, found in mine if found is not None]
-            rows.append(Row(name, results, [seed for seed, found in mine if found is None]))
-        results = [found for _, found in outcomes if found is not None]
+            mine = [(run, results) for run, results in found if run.defense == name]
+            results = [results for _, results in mine if results is not None]
+            others = [run for run, results in mine if results is None]
+            failed, open_ = (
+                [run.seed for run in others if (run in diverged) == has] for has in (True, False)
+            )
+            rows.append(Row(name, results, failed, open_))
+        results = [results for _, results in found if results is not None]
         title = f"Defenses on {self.runs[0].dataset}"
         return Table(title, self._caption(results), command, rows)
 
@@ -241,7 +256,7 @@ class Comparison:
         seeds = _seeds(list(dict.fromkeys(run.seed for run in self.runs)))
         # A table that was continued elsewhere may have several.
         versions = dict.fromkeys(
-            ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+            ", ".join(f"{name} {version}" for name, version in found.get("versions", {}).items())
             for found in results
         )
         images = "" if run.train_images is None else f"{run.train_images:,} training images; "
@@ -263,28 +278,27 @@ def prepare(config: TableConfig) -> Comparison:
     for run in runs:
         run_folder.check(run.folder, run)
     images = None
-    if any(run_folder.read_results(run.folder) is None for run in runs):
+    if any(run_folder.finished(run.folder) is None for run in runs):
         images = train.load_images(runs[0])
         classifier = train.build_classifier(runs[0], train.select_images(runs[0], images))
         for run in runs[:: config.seeds]:
             train.build_model(run, classifier)
     for run in runs:
-        run_folder.RunFolder(run.folder, run)
+        run_folder.RunFolder(run.folder, run, alone=False)
     return Comparison(runs, config.folder, images)
 
 
-def _train(
-    config: RunConfig, images: data.Dataset, say: Callable[[str], Any]
-) -> dict[str, Any] | None:
-    """Returns the results of a run; None if it diverged."""
+def _train(config: RunConfig, images: data.Dataset, say: Callable[[str], Any]) -> None:
+    """Trains and evaluates a run.
+
+    Raises:
+      DivergedError: it diverges.
+      files.BusyError: another process is at work on it.
+    """
     run = train.prepare(config, images)
-    if run.checkpoints.step:
-        say(f"continuing from step {run.checkpoints.step} of {config.steps}")
-    try:
-        return run.run()
-    except DivergedError as error:
-        say(f"diverged: {error}")
-        return None
+    for line in (*run.notes, *run.state()):
+        say(line)
+    run.run()
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import platform
-import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from spatial_keras import callbacks, data, evaluation, figures, models
-from spatial_keras.experiments import checkpoints, progress, run_folder
+from spatial_keras.experiments import checkpoints, interruption, progress, run_folder
 from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.support import validation
 from spatial_keras.training import defenses, optimizers
 from spatial_keras.training.robust_model import RobustModel
 
@@ -29,6 +31,8 @@ class Experiment:
       model: the compiled RobustModel.
       folder: the run's folder.
       checkpoints: saves and restores.
+      results: of the run, if it has finished.
+      notes: what was found damaged in the folder, for people.
     """
 
     config: RunConfig
@@ -36,21 +40,39 @@ class Experiment:
     model: RobustModel
     folder: run_folder.RunFolder
     checkpoints: checkpoints.Checkpoints
+    results: dict[str, Any] | None = None
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def state(self) -> list[str]:
+        """Returns a line on how far the run has come, for people; none if it has not begun."""
+        step, steps = self.checkpoints.step, self.config.steps
+        if self.results is not None:
+            return ["Finished before."]
+        if step == steps:
+            return [f"All {steps} steps are done; evaluating."]
+        return [f"Continuing from step {step} of {steps}."] if step else []
 
     def run(self) -> dict[str, Any]:
         """Trains, evaluates and writes the results, from wherever the run stopped."""
-        config, results = self.config, self.folder.read_results()
-        if results is None:
-            timing = self.train()
-            accuracies = self.evaluate()
-            kind = "test" if config.validation_images is None else "validation"
-            callbacks.log_accuracies(self._logs, config.steps, accuracies, kind)
-            results = self._results(timing, accuracies)
-            if config.training_accuracy_images:
-                results["training_accuracies"] = self.evaluate_training()
-            self.folder.write("classifier.keras", self.model.classifier.save)
-            self._draw_examples()
-            self.folder.write_results(results)
+        try:
+            if self.results is None:
+                self.results = self._run()
+        finally:
+            self.folder.close()
+        return self.results
+
+    def _run(self) -> dict[str, Any]:
+        config = self.config
+        timing = self.train()
+        accuracies = self.evaluate()
+        kind = "test" if config.validation_images is None else "validation"
+        callbacks.log_accuracies(self._logs, config.steps, accuracies, kind)
+        results = self._results(timing, accuracies)
+        if config.training_accuracy_images:
+            results["training_accuracies"] = self.evaluate_training()
+        self.folder.write("classifier.keras", self.model.classifier.save)
+        self._draw_examples()
+        self.folder.write_results(results)
         return results
 
     def train(self) -> dict[str, float | None]:
@@ -68,22 +90,24 @@ class Experiment:
             config.texts(),
             self.folder.path.as_posix(),  # whole: runs of two tables may have one last part
         )
-        watching = [progress.ProgressBar(config.steps, first_step), self.checkpoints, logs]
+        self.checkpoints.time_with(logs)
+        bar = progress.ProgressBar(config.steps, first_step)
+        watching = [bar, self.checkpoints, logs]
         if config.profile_steps:
             watching.append(callbacks.Profile(self._logs, *config.profile_steps))
-        start = time.perf_counter()
         if first_step < config.steps:
-            self.model.fit(
-                self.dataset.training_batches(
-                    config.batch_size, config.seed, first_step, config.mirror
-                ),
-                steps_per_epoch=config.steps - first_step,
-                callbacks=watching,
-                shuffle=False,  # the data set is in its order already; Keras 3 would warn
-                verbose=0,
-            )
+            with bar, interruption.training():
+                self.model.fit(
+                    self.dataset.training_batches(
+                        config.batch_size, config.seed, first_step, config.mirror
+                    ),
+                    steps_per_epoch=config.steps - first_step,
+                    callbacks=watching,
+                    shuffle=False,  # the data set is in its order already; Keras 3 would warn
+                    verbose=0,
+                )
         return {
-            "train_seconds": time.perf_counter() - start,
+            "train_seconds": self.checkpoints.train_seconds,
             "seconds_per_step": logs.seconds_per_step,
             "seconds_per_search": logs.seconds_per_search,
             "seconds_per_gradient": logs.seconds_per_gradient,
@@ -100,30 +124,34 @@ class Experiment:
           DivergedError: the weights are finite, but the logits are not.
         """
         first = slice(self.config.test_images)
-        evaluator = self._evaluator(
-            self.dataset.test_images[first], self.dataset.test_labels[first]
-        )
-        natural, random = evaluator.natural(), evaluator.random(seed=self.config.seed)
-        return _accuracies(natural, random, _grid(evaluator, natural))
+        images, labels = self.dataset.test_images[first], self.dataset.test_labels[first]
+        with self._divergence_named():
+            evaluator = self._evaluator(images, labels)
+            natural, random = evaluator.natural(), evaluator.random(seed=self.config.seed)
+            return _accuracies(natural, random, _grid(evaluator, natural))
 
     def evaluate_training(self) -> dict[str, float]:
         """Returns natural and grid accuracy on the first training images, in [0, 1]."""
         first = slice(self.config.training_accuracy_images)
-        evaluator = self._evaluator(
-            self.dataset.train_images[first], self.dataset.train_labels[first]
-        )
-        natural = evaluator.natural()
-        return _accuracies(natural, _grid(evaluator, natural))
+        images, labels = self.dataset.train_images[first], self.dataset.train_labels[first]
+        with self._divergence_named():
+            evaluator = self._evaluator(images, labels)
+            natural = evaluator.natural()
+            return _accuracies(natural, _grid(evaluator, natural))
 
     def _evaluator(self, images: np.ndarray, labels: np.ndarray) -> evaluation.Evaluator:
+        return evaluation.Evaluator(
+            self.model,
+            images,
+            labels,
+            transformations=self.config.transformations,
+            xla=self.model.xla,
+        )
+
+    @contextlib.contextmanager
+    def _divergence_named(self) -> Iterator[None]:
         try:
-            return evaluation.Evaluator(
-                self.model,
-                images,
-                labels,
-                transformations=self.config.transformations,
-                xla=self.model.xla,
-            )
+            yield
         except ValueError as error:
             # The images and S were checked when the run was built; this is about the logits.
             raise checkpoints.DivergedError(
@@ -183,14 +211,43 @@ def prepare(
     dataset = select_images(config, images or load_images(config))
     model = model or build_model(config, build_classifier(config, dataset))
     folder = run_folder.RunFolder(config.folder, config)
-    saver = checkpoints.Checkpoints(model, folder.path / "checkpoints", config.checkpoint_every)
+    saver = _restored(config, model)
+    notes, results = saver.notes, None
+    try:
+        results = folder.read_results()
+    except run_folder.DamagedResultsError as error:
+        notes.append(f"{error}; the run is evaluated again.")
+    return Experiment(config, dataset, model, folder, saver, results, notes)
+
+
+def restore(config: RunConfig) -> tuple[RobustModel, checkpoints.Checkpoints]:
+    """Returns a run's model as its newest checkpoint has it; writes nothing.
+
+    Raises:
+      ValueError: values do not go together, or no checkpoint can be read.
+    """
+    dataset = select_images(config, load_images(config))
+    model = build_model(config, build_classifier(config, dataset))
+    return model, _restored(config, model)
+
+
+def _restored(config: RunConfig, model: RobustModel) -> checkpoints.Checkpoints:
+    folder = config.folder / "checkpoints"
+    saver = checkpoints.Checkpoints(model, folder, config.checkpoint_every)
     saver.restore()
-    return Experiment(config, dataset, model, folder, saver)
+    return saver
 
 
 def load_images(config: RunConfig) -> data.Dataset:
     """Returns the data set that the run takes its images from."""
+    check_data_dir(config.data_dir)
     return data.get(config.dataset, config.data_dir, config.image_size)
+
+
+def check_data_dir(folder: str | None) -> None:
+    """Raises ValueError if the folder of the TensorFlow Datasets is given and not there."""
+    if folder is not None and not pathlib.Path(folder).is_dir():
+        raise ValueError(f"--data_dir: there is no folder '{folder}'.")
 
 
 def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
@@ -204,6 +261,11 @@ def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
     if config.train_images is not None:
         images = images.subset(config.train_images, config.seed)
     images.training_batches(config.batch_size, config.seed)  # rejects too large a batch
+    for name, there in (("test", images.test_images), ("training_accuracy", images.train_images)):
+        count = getattr(config, f"{name}_images")
+        if count is not None:
+            flag = f"--{name}_images with data set '{images.name}'"
+            validation.check_integer(flag, count, 1, len(there))
     config.transformations.check_fits(*images.input_shape[:2])
     return images
 
@@ -251,7 +313,8 @@ def build_model(config: RunConfig, classifier: tf.keras.Model) -> RobustModel:
 def evaluated_on(results: dict[str, Any]) -> str:
     """Returns what a finished run was evaluated on, such as "360 test images"."""
     kind = "held-out training" if "validation_images" in results["flags"] else "test"
-    return f"{results['test_images']:,} {kind} images"
+    count = f"{results['test_images']:,} " if "test_images" in results else ""
+    return f"{count}{kind} images"
 
 
 def versions() -> dict[str, str]:

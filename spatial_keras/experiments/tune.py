@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import keras_tuner as kt
 
 from spatial_keras import figures
 from spatial_keras.experiments import command_line, run_folder, table, train
+from spatial_keras.experiments.checkpoints import DivergedError
 from spatial_keras.experiments.hyper_model import (
     EPOCHS,
     FACTOR,
@@ -19,7 +21,7 @@ from spatial_keras.experiments.hyper_model import (
     Space,
 )
 from spatial_keras.experiments.options import Config, nested, option
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.experiments.run_config import MOST_CANDIDATES, RunConfig
 from spatial_keras.experiments.trials import Trial, Trials
 from spatial_keras.support import files
 from spatial_keras.training import defenses
@@ -43,6 +45,7 @@ class TuneConfig(Config):
         "Search",
         f"Trials of random and bayesian; default: {_MAX_TRIALS}. Hyperband's plan has 23.",
         low=1,
+        most=10_000,
         recorded=False,
     )
     lambdas: tuple[float, ...] | None = option(
@@ -67,6 +70,7 @@ class TuneConfig(Config):
         "Search",
         "The k of Wo-k to choose from, e.g. 1,5,10; default: that of --defense.",
         low=1,
+        most=MOST_CANDIDATES,
     )
     validation_images: int = option(
         300,
@@ -169,11 +173,13 @@ class Study:
       config: what is searched.
       oracle: chooses.
       hyper_model: runs the trials.
+      folder: of the search.
     """
 
     config: TuneConfig
     oracle: kt.Oracle
     hyper_model: ExperimentHyperModel
+    folder: run_folder.RunFolder
 
     def run(self, say: Callable[[str], Any]) -> Trials | None:
         """Runs all trials that have not ended, and writes table, figure and best.flags.
@@ -191,7 +197,13 @@ class Study:
             directory=self.config.folder.parent,
             project_name=self.config.folder.name,
         )
-        tuner.search()
+        try:
+            tuner.search()
+            return self._found(tuner)
+        finally:
+            self.folder.close()
+
+    def _found(self, tuner: kt.Tuner) -> Trials | None:
         if tuner.oracle is not self.oracle:  # KerasTuner put the chief's in its place
             return None
         trials = self._trials()
@@ -202,7 +214,7 @@ class Study:
         found, space = [], self.config.space
         for name, trial in self.oracle.trials.items():
             config = self.hyper_model.config(trial.hyperparameters)
-            results = run_folder.read_results(self.config.folder / f"trial_{name}")
+            results = run_folder.finished(self.config.folder / f"trial_{name}")
             found.append(Trial(int(name) + 1, config, results))
         found.sort(key=lambda trial: trial.rank)
         chosen = {
@@ -220,6 +232,9 @@ class Study:
             f"{run.validation_images:,} held-out training images."
         )
         title = f"{run.defense} on {run.dataset}: the trials of a search"
+        if all(trial.results is None for trial in trials.trials):
+            (folder / BEST_FILE).unlink(missing_ok=True)
+            raise DivergedError("all trials diverged; try smaller --learning_rates.")
         files.write_text(folder / "table.md", trials.to_markdown(title, caption))
         files.write_text(folder / "table.csv", trials.to_csv())
         curves = trials.curves()
@@ -241,8 +256,10 @@ def prepare(config: TuneConfig) -> Study:
     train.select_images(run, images)  # rejects what does not fit
     hyper_model = ExperimentHyperModel(run, config.space, images)
     hyper_model.build(kt.HyperParameters())  # rejects what does not fit
-    run_folder.RunFolder(config.folder, config, FLAGS_FILE)
-    return Study(config, _oracle(config), hyper_model)
+    # In KerasTuner's distributed mode several processes share the folder.
+    alone = "KERASTUNER_TUNER_ID" not in os.environ
+    folder = run_folder.RunFolder(config.folder, config, FLAGS_FILE, alone)
+    return Study(config, _oracle(config), hyper_model, folder)
 
 
 def _oracle(config: TuneConfig) -> kt.Oracle:

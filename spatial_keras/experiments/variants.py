@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -81,22 +80,11 @@ def find(folder: pathlib.Path) -> dict[pathlib.Path, dict[str, Any] | None]:
         raise ValueError(f"--runs: there is no folder '{folder}'.")
     found = {}
     for file in sorted(folder.rglob(run_folder.FLAGS_FILE)):
-        try:
-            results = run_folder.read_results(file.parent)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"the results in {file.parent} cannot be read: {error}") from error
-        if results is not None:
-            _check(results, file.parent)
+        results = run_folder.read_results(file.parent)
+        if results is not None and "defense" not in results["flags"]:
+            raise ValueError(f"the results in {file.parent} have no --defense.")
         found[file.parent] = results
     return found
-
-
-def _check(results: Any, folder: pathlib.Path) -> None:
-    if not isinstance(results, dict):
-        raise ValueError(f"the results in {folder} are not those of a run.")
-    for name in ("accuracies", "flags", "timing"):
-        if not isinstance(results.get(name), dict):
-            raise ValueError(f"the results in {folder} have no '{name}'.")
 
 
 def read(folder: pathlib.Path) -> list[dict[str, Any]]:

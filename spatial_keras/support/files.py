@@ -1,13 +1,28 @@
-"""Files that are written whole or not at all: under a temporary name, then renamed."""
+"""Files that are written whole or not at all, and folders that one process at a time works in."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import pathlib
-from collections.abc import Callable
+import platform
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class WriteError(OSError):
+    """A file could not be written; what was there before is still there."""
+
+
+class BusyError(ValueError):
+    """Another process is at work."""
 
 
 def write(path: pathlib.Path, write_to: Callable[[pathlib.Path], Any]) -> None:
@@ -16,11 +31,46 @@ def write(path: pathlib.Path, write_to: Callable[[pathlib.Path], Any]) -> None:
     Args:
       path: the file.
       write_to: writes to the path it is given, which ends like `path`.
+
+    Raises:
+      WriteError: it cannot be written, for example as the disk is full; nothing is left of it.
     """
-    # Two processes may write the same file at once.
-    temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    write_to(temporary)
-    os.replace(temporary, path)
+    # Several processes, on several machines, may write the same file at once.
+    temporary = path.with_name(f".partial-{os.getpid()}@{_node()}-{path.name}")
+    with failures_named(path):
+        try:
+            write_to(temporary)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextlib.contextmanager
+def failures_named(path: pathlib.Path) -> Iterator[None]:
+    """Within, a failure to write raises WriteError with the path and the reason.
+
+    Args:
+      path: what is written.
+    """
+    try:
+        yield
+    except WriteError:
+        raise
+    except Exception as error:  # HDF5 and TensorFlow have errors of their own
+        reason = system_reason(error)
+        if reason is None:
+            raise
+        raise WriteError(f"cannot write {path}: {reason}.") from error
+
+
+def system_reason(error: BaseException) -> str | None:
+    """Returns what the system says of a failed write, such as "No space left on device"."""
+    codes = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
+    texts = (os.strerror(code) for code in codes)
+    own = error.strerror if isinstance(error, OSError) else None
+    return next((text for text in texts if text.lower() in str(error).lower()), own)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
@@ -31,3 +81,78 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def write_arrays(path: pathlib.Path, **arrays: np.ndarray) -> None:
     """Writes arrays to an `.npz` file."""
     write(path, lambda temporary: np.savez(temporary, **arrays))
+
+
+def sweep(folder: pathlib.Path) -> None:
+    """Removes what killed processes of this machine left half written in a folder."""
+    for file in folder.glob(".partial-*"):
+        # Version 0.1.0 did not name the machine.
+        found = re.match(rf"\.partial-(\d+)(?:@{re.escape(_node())})?-", file.name)
+        if found and file.is_file() and not _is_alive(int(found[1])):
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+
+def _node() -> str:
+    return platform.node().split(".")[0] or "localhost"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+class Lock:
+    """A file that one process at a time holds; the system frees it when the process ends.
+
+    It is `flock`, which Linux also takes to the server of a network folder. Where a file system has
+    no locks, nothing is held.
+
+    Args:
+      path: the file, which is there as long as it is held.
+
+    Raises:
+      BusyError: another process holds it.
+    """
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+        while True:
+            self._file = open(path, "a+")  # noqa: SIM115 - held open
+            if not self._hold() or self._is_current():
+                break
+            self._file.close()  # removed by the process that held it before
+        self._file.truncate(0)
+        self._file.write(f"process {os.getpid()} on {_node()}")
+        self._file.flush()
+
+    def _hold(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            holder = self._file.read() or "another process"
+            self._file.close()
+            raise BusyError(f"{holder} is at work on {self.path.parent}.") from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            return False
+        return True
+
+    def _is_current(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path))
+        return False
+
+    def release(self) -> None:
+        """Lets others hold it."""
+        if not self._file.closed:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+            self._file.close()

@@ -1,13 +1,18 @@
 """The script as a user calls it: killed and resumed, and its exit codes."""
 
+import errno
 import json
+import os
 import signal
+import sys
 import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from spatial_keras import commands
+from spatial_keras.experiments import checkpoints, train
 from tests import script_calls, small
 
 
@@ -49,6 +54,60 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_bits(tmp_path, recipe):
     ]
     for first, second in zip(*(model.get_weights() for model in models)):
         np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_a_checkpoint_and_the_run_ends_with_the_same_bits(
+    tmp_path, monkeypatch, capsys, number, code
+):
+    whole = train.prepare(small.parsed(*small.RUN, f"--output_dir={tmp_path / 'whole'}"))
+    whole.train()
+    arguments = [*small.RUN, "--checkpoint_every=100", f"--output_dir={tmp_path / 'killed'}"]
+    monkeypatch.setattr(sys, "argv", ["scripts/train.py", *arguments])
+    count = checkpoints.Checkpoints.on_train_batch_end
+
+    def signal_in_step_3(self, batch, logs=None):
+        if self.step == 2:
+            os.kill(os.getpid(), number)
+        count(self, batch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.Checkpoints, "on_train_batch_end", signal_in_step_3)
+        with pytest.raises(SystemExit) as end:
+            commands.run("train", arguments)
+    assert end.value.code == code
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if "continue" in one]
+    assert "; step 3 is saved. To continue: python scripts/train.py --model=resnet8" in line
+    resumed = train.prepare(small.parsed(*arguments))
+    assert resumed.checkpoints.step == 3
+    resumed.train()
+    weights = (run.model.classifier.get_weights() for run in (whole, resumed))
+    for expected, found in zip(*weights):
+        np.testing.assert_array_equal(expected, found)
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path, monkeypatch, capsys):
+    arguments = [*small.RUN, "--steps=2", "--test_images=9", f"--output_dir={tmp_path}"]
+    replace = os.replace
+
+    def full(source, target):
+        if str(target).endswith(name):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    for name in ("classifier.keras", "examples.png", "results.json"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", full)
+            with pytest.raises(SystemExit) as end:
+                commands.run("train", arguments)
+        assert end.value.code == 1
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith(f"error: cannot write {tmp_path / name}: No space left on device.")
+        assert not (tmp_path / name).exists()
+        assert not list(tmp_path.glob(".partial*")) and not (tmp_path / ".lock").exists()
+    commands.run("train", arguments)
+    assert (tmp_path / "results.json").exists()
+    assert "All 2 steps are done; evaluating." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -225,3 +225,22 @@ def test_set_that_is_not_on_disk_is_made_once(tmp_path, monkeypatch):
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", pytest.fail)
     again = data.get("dummy_mnist", tmp_path)
     np.testing.assert_array_equal(again.train_labels, first.train_labels)
+
+
+def test_labels_without_a_name_are_refused(tmp_path):
+    store(tmp_path, train=examples(7, label=9), test=examples(4))
+    # TFDS itself checks what it writes, not what it reads.
+    names = tmp_path / "tiny" / "1.0.0" / "label.labels.txt"
+    assert names.exists()
+    message = message_of("tiny", tmp_path)
+    assert "3 names of classes, for 0 to 2, and its split train has the label 9" in message
+
+
+@pytest.mark.parametrize(("told", "found"), [("9", "7 images, of 9"), ("5", "more images, of 5")])
+def test_a_set_with_other_images_than_it_says_is_refused(tmp_path, told, found):
+    store(tmp_path, train=examples(7), test=examples(4))
+    file = tmp_path / "tiny" / "1.0.0" / "dataset_info.json"
+    assert '"7"' in file.read_text()
+    file.write_text(file.read_text().replace('"7"', f'"{told}"'))
+    message = message_of("tiny", tmp_path)
+    assert "is damaged: its split train has" in message and found in message

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from spatial_keras import evaluation
-from spatial_keras.experiments import command_line, evaluate, train
+from spatial_keras.experiments import command_line, evaluate, evaluate_config, train
+from spatial_keras.experiments.evaluate_config import MEASURES
 from tests import small
 from tests.evaluation import safety_test
 
@@ -21,7 +22,13 @@ SMALL = tuple(
 
 
 def parsed(*arguments):
-    return command_line.parse(evaluate.EvaluateConfig, [*SMALL, *arguments])
+    asked = [measure for argument in arguments if "--measures=" in argument for measure in MEASURES
+             if measure in argument] or MEASURES  # fmt: skip
+    without = [
+        flag for flag, measure in evaluate_config._OF_MEASURE.items() if measure not in asked
+    ]
+    small_ones = [one for one in SMALL if one[2:].split("=")[0] not in without]
+    return command_line.parse(evaluate_config.EvaluateConfig, [*small_ones, *arguments])
 
 
 def prepared(*arguments):
@@ -52,7 +59,7 @@ def load(path):
 def test_a_run_needs_only_its_folder(folder):
     run = prepared(f"--run={folder}")
     report = run.run()
-    assert list(report.outcomes) == list(evaluate.MEASURES)
+    assert list(report.outcomes) == list(MEASURES)
     np.testing.assert_allclose(run.evaluator.transformations.bounds, [1, 1, 30])  # the run's
     results = json.loads((folder / "evaluation.json").read_text())
     assert results["measures"] == report.measures()
@@ -126,6 +133,42 @@ def test_resume_goes_on_where_it_was_killed(folder, monkeypatch):
     for name, outcome in expected.outcomes.items():
         np.testing.assert_array_equal(resumed.outcomes[name].right, outcome.right)
         assert type(resumed.outcomes[name]) is type(outcome)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK garbage", None])
+def test_resume_measures_again_what_is_damaged(folder, monkeypatch, content):
+    expected = prepared(f"--run={folder}").run()
+    with monkeypatch.context() as patch:
+        killed_after(patch, "attack")
+        with pytest.raises(KilledError):
+            prepared(f"--run={folder}").run()
+    for file in folder.glob(".partial-evaluation/*.npz"):
+        if content is None:  # a pickle
+            np.savez(file, right=np.array([print], dtype=object))
+        else:
+            file.write_bytes(content)
+    resumed = prepared(f"--run={folder}", "--resume").run()
+    for name, outcome in expected.outcomes.items():
+        np.testing.assert_array_equal(resumed.outcomes[name].right, outcome.right)
+
+
+def test_a_map_killed_before_its_accuracy_was_written_can_be_resumed(folder):
+    options = (f"--run={folder}", "--measures=natural,grid", "--map", "--resume")
+    found = prepared(*options)
+    found._claim_partial().release()
+    (folder / ".partial-evaluation" / "map").mkdir()
+    assert found.run().outcomes["grid"].accuracy <= 1
+    assert (folder / "evaluation_map" / "margins.npy").exists()
+
+
+def test_a_second_process_is_refused(folder):
+    found = prepared(f"--run={folder}", "--measures=natural")
+    lock = found._claim_partial()
+    with pytest.raises(ValueError, match="process .* is at work on"):
+        prepared(f"--run={folder}", "--measures=natural").run()
+    lock.release()
+    found.run()
+    assert not list(folder.glob(".lock*"))
 
 
 def test_resume_of_another_evaluation_is_refused(folder, monkeypatch):

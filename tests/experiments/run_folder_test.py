@@ -1,12 +1,23 @@
 """A run's folder belongs to one configuration, and its files are whole or absent."""
 
 import dataclasses
+import json
+import os
+import subprocess
 
 import pytest
 
 from spatial_keras.experiments import command_line
 from spatial_keras.experiments.run_config import RunConfig
-from spatial_keras.experiments.run_folder import FLAGS_FILE, RunFolder, check
+from spatial_keras.experiments.run_folder import (
+    FLAGS_FILE,
+    DamagedResultsError,
+    RunFolder,
+    check,
+    finished,
+    read_config,
+)
+from spatial_keras.support import files
 
 CONFIG = RunConfig(defense="wo10_kl", steps=800, pgd_step_sizes=(2.0, 0.5, 30.0))
 
@@ -73,8 +84,90 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
+RESULTS = {
+    "accuracies": {"natural": 0.75, "random": 0.625, "grid": 0.5},
+    "timing": {"seconds_per_step": None},
+    "flags": {"defense": "std"},
+}
+
+
 def test_results_come_back(tmp_path):
     folder = RunFolder(tmp_path, CONFIG)
     assert folder.read_results() is None
-    folder.write_results({"accuracies": {"grid": 0.5}})
-    assert folder.read_results() == {"accuracies": {"grid": 0.5}}
+    folder.write_results(RESULTS)
+    assert folder.read_results() == RESULTS
+
+
+DAMAGED = [
+    ("", "cannot be read"), ("{", "cannot be read"), ("null", "are not those"),
+    ("[]", "are not those"), ("{}", "have no 'accuracies'"), ("\xff", "cannot be read"),
+    (json.dumps(RESULTS)[:60], "cannot be read"), ("[" * 100_000, "cannot be read"),
+    (json.dumps({**RESULTS, "accuracies": {}}), "have no natural accuracy"),
+    (json.dumps({**RESULTS, "timing": []}), "have no 'timing'"),
+    (json.dumps(RESULTS).replace("0.625", "NaN"), "have an accuracy of nan"),
+    (json.dumps(RESULTS).replace("0.625", "1.5"), "have an accuracy of 1.5"),
+    (json.dumps(RESULTS).replace("0.625", '"0.5"'), "have an accuracy of 0.5"),
+    (json.dumps(RESULTS).replace("null", "Infinity"), "have inf for seconds_per_step"),
+    (json.dumps(RESULTS).replace('"std"', "1"), "have flags that are no texts"),
+    (json.dumps({**RESULTS, "test_images": 0}), "are of 0 images"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "message"), DAMAGED, ids=range(len(DAMAGED)))
+def test_results_that_are_damaged_are_refused_and_kept(tmp_path, content, message):
+    folder = RunFolder(tmp_path, CONFIG)
+    (tmp_path / "results.json").write_text(content, encoding="latin-1")
+    with pytest.raises(DamagedResultsError, match=f"^the results in {tmp_path} {message}") as error:
+        folder.read_results()
+    assert "\n" not in str(error.value) and finished(tmp_path) is None
+    folder.write_results(RESULTS)
+    assert finished(tmp_path) == RESULTS
+    assert (tmp_path / "damaged_results.json").read_text(encoding="latin-1") == content
+
+
+def test_a_second_process_is_refused_until_the_first_closes(tmp_path):
+    first = RunFolder(tmp_path, CONFIG)
+    with pytest.raises(files.BusyError, match=f"process {os.getpid()} on .* is at work on"):
+        RunFolder(tmp_path, CONFIG)
+    RunFolder(tmp_path, CONFIG, alone=False)
+    first.close()
+    RunFolder(tmp_path, CONFIG).close()
+    assert {file.name for file in tmp_path.iterdir()} == {FLAGS_FILE}
+
+
+def test_flags_of_which_lines_are_lost(tmp_path):
+    RunFolder(tmp_path, CONFIG).close()
+    file = tmp_path / FLAGS_FILE
+    whole = file.read_text()
+    assert read_config(tmp_path, RunConfig) == CONFIG
+    lines = whole.splitlines(keepends=True)
+    for damaged in (lines[:5], lines[:7] + lines[8:], [], lines[3:]):
+        file.write_text("".join(damaged))
+        with pytest.raises(ValueError, match="is damaged, it has lost lines"):
+            read_config(tmp_path, RunConfig)
+        RunFolder(tmp_path, CONFIG).close()  # the same command mends it
+        assert file.read_text() == whole
+    file.write_text("--steps=7\n")
+    with pytest.raises(ValueError, match="other flags .--steps is 7 there, 800 here.; choose"):
+        RunFolder(tmp_path, CONFIG)
+
+
+def test_flags_that_are_unknown_are_one_line(tmp_path):
+    RunFolder(tmp_path, CONFIG).close()
+    with (tmp_path / FLAGS_FILE).open("a") as file:
+        file.write("--stepps=3\n")
+    for use in (lambda: RunFolder(tmp_path, CONFIG), lambda: read_config(tmp_path, RunConfig)):
+        with pytest.raises(ValueError, match="cannot be read: .*stepps") as error:
+            use()
+        assert "\n" not in str(error.value)
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for name in (f"{dead.pid}-results.json", f"{dead.pid}@{files._node()}-a.png", "1-b", "9@far-c"):
+        (tmp_path / f".partial-{name}").write_text("half")
+    (tmp_path / ".partial-evaluation").mkdir()
+    RunFolder(tmp_path, CONFIG).close()
+    left = {file.name for file in tmp_path.iterdir()} - {FLAGS_FILE}
+    assert left == {".partial-1-b", ".partial-9@far-c", ".partial-evaluation"}

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spatial_keras.experiments import checkpoints, command_line, options, table, train
+from spatial_keras.experiments import (
+    checkpoints,
+    command_line,
+    options,
+    run_folder,
+    table,
+    train,
+)
 from spatial_keras.experiments.run_config import RunConfig
 from tests import small
 
@@ -55,6 +62,7 @@ def record_trained(monkeypatch):
     def run(self):
         one = (self.config.defense, self.config.seed)
         trained.append(one)
+        self.folder.close()
         if one in trained.diverge:
             raise checkpoints.DivergedError("the loss is nan")
         self.folder.write_results(results_of(*one))
@@ -166,6 +174,32 @@ def test_a_run_that_diverges_does_not_stop_the_others(tmp_path, trained):
     assert row.endswith("| 1 (diverged: seed 1) |")
     natural = float(rows(tmp_path)["std"]["natural_mean"])
     np.testing.assert_allclose(natural, 100 * ACCURACIES[0, 0, 0], 1e-5)
+
+
+def test_a_run_that_another_process_is_at_work_on_is_left_to_it(tmp_path, trained):
+    made = prepared(tmp_path, "--seeds=2")
+    lines, busy = [], made.runs[1]
+    other = run_folder.RunFolder(busy.folder, busy)
+    found = made.run("", lines.append)
+    assert trained == [("std", 0), ("wo2_kl", 0), ("wo2_kl", 1)]
+    assert "is at work on" in lines[2] and "Traceback" not in lines[2]
+    assert found.rows[0].unfinished == [1] and not found.rows[1].unfinished
+    assert found.rows[0].cells()[-1] == "1 (at work: seed 1)"
+    other.write_results(results_of("std", 1))
+    other.close()
+    assert prepared(tmp_path, "--seeds=2").run("", str).rows[0].cells()[-1] == "2"
+    assert len(trained) == 3
+
+
+def test_damaged_results_are_made_again(tmp_path, trained):
+    prepared(tmp_path, "--seeds=1").run("", str)
+    del trained[:]
+    for content in ("", "null", "[]", "{}", '{"accuracies": {"grid": NaN}}'):
+        (tmp_path / "resnet8_std_seed0" / "results.json").write_text(content)
+        lines = []
+        prepared(tmp_path, "--seeds=1").run("", lines.append)
+        assert "the run is evaluated again" in lines[1]
+    assert trained == 5 * [("std", 0)]
 
 
 def test_if_all_diverge_there_are_no_numbers(tmp_path, trained):

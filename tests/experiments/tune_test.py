@@ -41,6 +41,7 @@ def record_runs(monkeypatch):
     def run(self):
         config = dataclasses.replace(self.config, output_dir=None)
         runs.append((self.folder.path.name, config))
+        self.folder.close()
         if len(runs) in runs.errors:
             raise runs.errors[len(runs)]
         accuracies = {"natural": 0.95, "random": 0.9, "grid": grid_accuracy(config)}
@@ -157,6 +158,13 @@ def test_a_trial_that_diverges_is_the_last(tmp_path, runs):
     trials, _ = search(prepared(tmp_path, "--max_trials=3"))
     assert len(runs) == 3
     assert trials.rows()[-1][0] == "1" and "diverged" in trials.rows()[-1]
+
+
+def test_if_all_trials_diverge_there_is_no_best(tmp_path, runs):
+    runs.errors.update({i: checkpoints.DivergedError("the loss is nan") for i in (1, 2)})
+    with pytest.raises(checkpoints.DivergedError, match="^all trials diverged"):
+        search(prepared(tmp_path, "--max_trials=2"))
+    assert len(runs) == 2 and not (tmp_path / "best.flags").exists()
 
 
 def test_any_other_error_stops_the_search(tmp_path, runs):

@@ -1,6 +1,9 @@
 """Files are whole or they are not there."""
 
+import errno
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -34,6 +37,60 @@ def test_another_process_may_write_the_same_file_meanwhile(tmp_path, monkeypatch
     files.write(tmp_path / "a.txt", write)
     assert (tmp_path / "a.txt").read_text() == "mine"
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("cannot write (errno = 28, error message = 'No space left on device')"),
+    ],
+)
+def test_a_full_disk_leaves_nothing_and_is_named(tmp_path, error):
+    def fail(path):
+        path.write_text("half")
+        raise error
+
+    files.write_text(tmp_path / "a.txt", "whole")
+    with pytest.raises(files.WriteError) as found:
+        files.write(tmp_path / "a.txt", fail)
+    assert str(found.value) == f"cannot write {tmp_path / 'a.txt'}: No space left on device."
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "whole"
+
+
+HOLDS = """
+import pathlib, sys, time
+from spatial_keras.support import files
+lock = files.Lock(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_process_does_not_leave_a_lock_locked(tmp_path):
+    path = tmp_path / ".lock"
+    # What loads TensorFlow is replaced, as it takes seconds.
+    source = HOLDS.replace("from spatial_keras.support import files", FILES_ALONE)
+    command = [sys.executable, "-c", source, str(path), files.__file__]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(files.BusyError, match=f"process {process.pid} on .* is at work on"):
+            files.Lock(path)
+        process.kill()
+    lock = files.Lock(path)
+    with pytest.raises(files.BusyError):
+        files.Lock(path)
+    lock.release()
+    assert not path.exists()
+
+
+FILES_ALONE = """
+import importlib.util
+specification = importlib.util.spec_from_file_location("files", sys.argv[2])
+files = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(files)
+"""
 
 
 def test_what_fails_leaves_the_file_as_it_was(tmp_path):

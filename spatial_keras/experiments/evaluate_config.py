@@ -1,0 +1,200 @@
+"""The configuration of an evaluation: what evaluate.py's flags say, typed and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from spatial_keras.experiments.options import Config, option
+from spatial_keras.experiments.run_config import (
+    LARGEST_SEED,
+    LARGEST_SIZE,
+    MOST_CANDIDATES,
+    RunConfig,
+    check_grid_counts,
+)
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.geometry.warp import COMPOSITIONS
+
+MEASURES = ("natural", "random", "worst_of_k", "gradient", "grid", "attack")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig(Config):
+    """An evaluation; each field is a flag of evaluate.py, which --help documents."""
+
+    run: str | None = option(
+        None,
+        "Classifier",
+        "Folder of a run of train.py; also of one that has not finished.",
+        recorded=False,
+    )
+    model: str | None = option(
+        None,
+        "Classifier",
+        "A .keras or .h5 file or the folder of a SavedModel, in the place of --run.",
+        recorded=False,
+    )
+    unsafe: bool = option(
+        False,
+        "Classifier",
+        "Load a model even if it may run code of whoever wrote it, as one with a Lambda layer may.",
+        recorded=False,
+    )
+    input_range: tuple[float, ...] = option(
+        (0.0, 255.0),
+        "Classifier",
+        "What the model expects for black and white, e.g. 0,1 or -1,1.",
+        count=2,
+    )
+    outputs: str = option(
+        "auto",
+        "Classifier",
+        "What the model gives.",
+        choices=("auto", "logits", "probabilities"),
+    )
+
+    dataset: str | None = option(
+        None, "Data", "digits, or an image set of TensorFlow Datasets; default: that of --run."
+    )
+    data_dir: str | None = option(
+        None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
+    )
+    image_size: int | None = option(
+        None,
+        "Data",
+        "Resize all images to this height and width; default: as --run.",
+        low=1,
+        most=LARGEST_SIZE,
+    )
+    limit: int | None = option(
+        None, "Data", "Evaluate the first test images only, this many; default: all.", low=1
+    )
+
+    measures: tuple[str, ...] = option(MEASURES, "Measures", "What to measure.", choices=MEASURES)
+    max_rotation: float | None = option(
+        None,
+        "Measures",
+        "Largest rotation either way, in degrees; default: as --run, or 30.",
+        low=0,
+        most=180,
+    )
+    max_translation: float | None = option(
+        None,
+        "Measures",
+        "Largest shift in each direction, in pixels; default: as --run, or 3.",
+        low=0,
+    )
+    composition: str = option(
+        "sequential",
+        "Measures",
+        "Interpolate after the rotation and again after the shift, or once.",
+        choices=COMPOSITIONS,
+    )
+    draws: int = option(
+        10, "Measures", "Draws per image, of random accuracy.", low=1, most=MOST_CANDIDATES
+    )
+    k: int = option(
+        10, "Measures", "Draws per image, of the worst of k.", low=1, most=MOST_CANDIDATES
+    )
+    gradient_steps: int = option(
+        10, "Measures", "Steps of each ascent of S-PGD.", low=1, most=MOST_CANDIDATES
+    )
+    gradient_restarts: int = option(
+        1, "Measures", "Ascents per image of S-PGD.", low=1, most=MOST_CANDIDATES
+    )
+    grid_counts: tuple[int, ...] = option(
+        (5, 5, 31), "Measures", "The grid's points in tx, ty and rotation.", count=3, low=1
+    )
+    attack_steps: int = option(
+        10,
+        "Measures",
+        "Gradient steps of the attack from each of up to five grid points.",
+        low=1,
+        most=MOST_CANDIDATES,
+    )
+    attack_refinements: int = option(
+        50, "Measures", "Random steps of the attack.", low=0, most=MOST_CANDIDATES
+    )
+    seed: int = option(0, "Measures", "Of all draws.", low=0, high=LARGEST_SEED)
+    map: bool = option(
+        False,
+        "Measures",
+        "Evaluate the whole grid without pruning, and keep margin and loss of every image at "
+        "every point beside the output.",
+    )
+
+    batch_size: int | None = option(
+        None, "Execution", "Images per pass; default: 256, 512 on GPUs.", low=1, most=65_536
+    )
+    xla: str = option(
+        "auto",
+        "Execution",
+        "Compile the passes with XLA; auto: on GPUs.",
+        choices=("auto", "on", "off"),
+    )
+
+    output: str | None = option(
+        None,
+        "Output",
+        "The JSON file to write, and beside it a CSV file with a line per image; default: "
+        "evaluation.json in the run's folder, or MODEL_evaluation.json beside the model.",
+        recorded=False,
+    )
+    resume: bool = option(
+        False, "Output", "Continue where this evaluation was killed.", recorded=False
+    )
+
+    def check(self) -> None:
+        """Raises ValueError if flags do not go together."""
+        if (self.run is None) == (self.model is None):
+            raise ValueError("give either --run=FOLDER or --model=FILE.")
+        if self.model is not None and self.dataset is None:
+            raise ValueError("--model needs --dataset.")
+        if "attack" in self.measures and "grid" not in self.measures:
+            raise ValueError("measure 'attack' starts from 'grid': measure that too.")
+        for name, measure in _OF_MEASURE.items():
+            if getattr(self, name) != _DEFAULTS[name] and measure not in self.measures:
+                raise ValueError(f"--{name} has no effect: '{measure}' is not among --measures.")
+        check_grid_counts(self.grid_counts)
+        if self.input_range[0] == self.input_range[1]:
+            raise ValueError("--input_range must be two different numbers.")
+        if self.output is not None and not self.output.endswith(".json"):
+            raise ValueError(f"--output must end in .json, got '{self.output}'.")
+
+    def filled_from(self, run: RunConfig) -> EvaluateConfig:
+        """Returns this evaluation with what is not set taken from the run."""
+        names = ("dataset", "image_size", "max_rotation", "max_translation")
+        missing = {name: getattr(run, name) for name in names if getattr(self, name) is None}
+        return dataclasses.replace(self, **missing)
+
+    @property
+    def ordered_measures(self) -> list[str]:
+        """What to measure, each after what it builds on."""
+        return sorted(set(self.measures), key=MEASURES.index)
+
+    @property
+    def transformations(self) -> TransformationSet:
+        """The set S."""
+        shift = 3.0 if self.max_translation is None else self.max_translation
+        rotation = 30.0 if self.max_rotation is None else self.max_rotation
+        return TransformationSet(shift, shift, rotation)
+
+    @property
+    def file(self) -> pathlib.Path:
+        """The JSON file to write."""
+        if self.output is not None:
+            return pathlib.Path(self.output)
+        if self.run is not None:
+            return pathlib.Path(self.run) / "evaluation.json"
+        model = pathlib.Path(self.model)
+        return model.with_name(f"{model.stem}_evaluation.json")
+
+
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(EvaluateConfig)}
+# Flag -> the only measure that it has an effect on.
+_OF_MEASURE = {
+    "draws": "random", "k": "worst_of_k", "gradient_steps": "gradient",
+    "gradient_restarts": "gradient", "grid_counts": "grid", "map": "grid",
+    "attack_steps": "attack", "attack_refinements": "attack",
+}  # fmt: skip

@@ -1,0 +1,112 @@
+"""Ctrl-C, SIGTERM and the end of the time allowed: an end at which nothing is lost.
+
+Training goes on to the end of its step and saves a checkpoint; everything else ends at once, as
+its files are whole or not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import threading
+from collections.abc import Iterator
+
+# Signal -> (what it is called, the exit code that shells give it; that of `timeout` for the time).
+_SIGNALS = {
+    signal.SIGINT: ("interrupted", 130),
+    signal.SIGTERM: ("terminated", 143),
+    signal.SIGALRM: ("the time of --max_time is over", 124),
+}
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+
+
+class InterruptedRunError(BaseException):
+    """The process was asked to end; no `except Exception` shall stop this.
+
+    Attributes:
+      code: the exit code.
+    """
+
+    def __init__(self, reason: str, code: int) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class _State:
+    """Of this process, as signals are."""
+
+    is_training = False
+    due: int | None = None
+
+
+def seconds(text: str) -> float:
+    """Returns the seconds that a text such as "2h", "1h30m" or "90s" says.
+
+    Raises:
+      ValueError: it does not say a time.
+    """
+    if not re.fullmatch(r"(?=.)(\d+h)?(\d+m)?(\d+s)?", text):
+        raise ValueError(f"--max_time must be a time such as 2h, 1h30m or 90s, got '{text}'.")
+    found = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)(\w)", text))
+    if not 0 < found <= 10**8:
+        raise ValueError(f"--max_time must be more than 0s and at most 10^8 s, got '{text}'.")
+    return found
+
+
+@contextlib.contextmanager
+def handled(max_time: str | None = None) -> Iterator[None]:
+    """Within, signals and the end of the time raise InterruptedRunError.
+
+    Args:
+      max_time: the time allowed, such as "2h"; None for no end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python delivers signals to the main thread only
+        return
+    _State.due = None
+    before = {number: signal.signal(number, _on_signal) for number in _SIGNALS}
+    if max_time is not None:
+        signal.setitimer(signal.ITIMER_REAL, seconds(max_time))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _State.due = None
+
+
+def _on_signal(number: int, frame: object) -> None:
+    # A second signal does not wait.
+    if _State.is_training and _State.due is None:
+        _State.due = number
+    else:
+        raise InterruptedRunError(*_SIGNALS[signal.Signals(number)])
+
+
+@contextlib.contextmanager
+def training() -> Iterator[None]:
+    """Within, a signal waits for `end_if_due`, at the end of the step."""
+    _State.is_training = True
+    try:
+        yield
+    finally:
+        _State.is_training = False
+    end_if_due("")
+
+
+def is_due() -> bool:
+    """Returns whether the process was asked to end."""
+    return _State.due is not None
+
+
+def end_if_due(state: str) -> None:
+    """Raises InterruptedRunError if the process was asked to end.
+
+    Args:
+      state: how far it has come, for people.
+    """
+    if is_due():
+        reason, code = _SIGNALS[signal.Signals(_State.due)]
+        raise InterruptedRunError(f"{reason}; {state}" if state else reason, code)

@@ -1,0 +1,51 @@
+"""What an evaluation takes from its run, and flags that have no effect."""
+
+import pytest
+
+from spatial_keras.experiments.evaluate_config import MEASURES, EvaluateConfig
+from spatial_keras.experiments.run_config import RunConfig
+
+RUN = RunConfig(dataset="cifar10", image_size=16, max_rotation=12, max_translation=2)
+
+
+def test_what_is_not_given_is_taken_from_the_run():
+    found = EvaluateConfig(run="a", max_rotation=5).filled_from(RUN)
+    assert (found.dataset, found.image_size) == ("cifar10", 16)
+    assert (found.max_rotation, found.max_translation) == (5, 2)
+    assert list(found.transformations.bounds) == [2, 2, 5]
+
+
+def test_the_paper_is_the_default():
+    config = EvaluateConfig(model="a.keras", dataset="digits")
+    assert list(config.transformations.bounds) == [3, 3, 30]
+    assert config.ordered_measures == list(MEASURES)
+
+
+@pytest.mark.parametrize(
+    ("values", "measure"),
+    [
+        ({"draws": 3}, "random"), ({"k": 3}, "worst_of_k"), ({"gradient_steps": 3}, "gradient"),
+        ({"gradient_restarts": 3}, "gradient"), ({"attack_steps": 3}, "attack"),
+        ({"attack_refinements": 3}, "attack"), ({"grid_counts": (3, 3, 3)}, "grid"),
+        ({"map": True}, "grid"),
+    ],
+)  # fmt: skip
+def test_a_flag_without_its_measure_is_refused(values, measure):
+    with pytest.raises(ValueError, match=f"^--{next(iter(values))} has no effect: '{measure}'"):
+        EvaluateConfig(run="a", measures=("natural",), **values)
+    EvaluateConfig(run="a", **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"grid_counts": (1001, 1001, 1)}, "--grid_counts must give 1,000,000 points at most"),
+        ({"input_range": (1.0, 1.0)}, "--input_range must be two different numbers"),
+        ({"max_rotation": 181.0}, "--max_rotation must be at most 180, got 181"),
+        ({"draws": 10**9}, "--draws must be at most 10000"),
+        ({"output": ""}, "--output must be a text that is not empty"),
+    ],
+)
+def test_what_nobody_can_mean_is_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        EvaluateConfig(run="a", **values)

@@ -1,0 +1,81 @@
+"""Signals and the end of the time allowed: when they end what, and with which exit code."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from spatial_keras.experiments import interruption
+from spatial_keras.experiments.interruption import InterruptedRunError
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGALRM: 124}
+
+
+@pytest.mark.parametrize(("number", "code"), CODES.items())
+def test_a_signal_ends_at_once_with_its_code(number, code):
+    with pytest.raises(InterruptedRunError) as end, interruption.handled():
+        os.kill(os.getpid(), number)
+        pytest.fail("went on")
+    assert end.value.code == code
+
+
+@pytest.mark.parametrize(("number", "code"), CODES.items())
+def test_in_training_it_waits_for_the_end_of_the_step(number, code):
+    with pytest.raises(InterruptedRunError, match="; step 3 is saved") as end:
+        with interruption.handled(), interruption.training():
+            assert not interruption.is_due()
+            os.kill(os.getpid(), number)
+            assert interruption.is_due()
+            interruption.end_if_due("step 3 is saved")
+    assert end.value.code == code and not interruption.is_due()
+
+
+def test_after_the_last_step_it_ends_too():
+    with pytest.raises(InterruptedRunError), interruption.handled():
+        with interruption.training():
+            os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("went on")
+
+
+def test_a_second_signal_does_not_wait():
+    with pytest.raises(InterruptedRunError), interruption.handled(), interruption.training():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("went on")
+
+
+def test_no_except_exception_stops_it():
+    with pytest.raises(InterruptedRunError), interruption.handled():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except Exception:
+            pytest.fail("stopped")
+
+
+def test_the_time_is_over():
+    start = time.monotonic()
+    with pytest.raises(InterruptedRunError, match="max_time") as end, interruption.handled("1s"):
+        time.sleep(20)
+    assert end.value.code == 124 and 0.9 < time.monotonic() - start < 15
+
+
+def test_the_handlers_are_put_back():
+    before = [signal.getsignal(number) for number in CODES]
+    with interruption.handled("2h"):
+        assert [signal.getsignal(number) for number in CODES] != before
+    assert [signal.getsignal(number) for number in CODES] == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2h", 7200), ("1h30m", 5400), ("90s", 90), ("1h1m1s", 3661)]
+)
+def test_times(text, seconds):
+    assert interruption.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "-1h", "2d", "1m1h", "0s", "1e9s", "9" * 30 + "h"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(ValueError, match="^--max_time must be"):
+        interruption.seconds(text)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.support import compat
+from spatial_keras.support import compat, files
+from spatial_keras.support.steps import StepCallback, is_due
 from spatial_keras.training.robust_model import RobustModel
 
 
@@ -20,7 +21,7 @@ class DivergedError(ArithmeticError):
     """The loss or a weight is no longer a finite number."""
 
 
-class Checkpoints(tf.keras.callbacks.Callback):
+class Checkpoints(StepCallback):
     """Saves the model's training state every few steps, and restores the newest.
 
     Args:
@@ -60,26 +61,22 @@ class Checkpoints(tf.keras.callbacks.Callback):
                 "delete the folder to start again."
             )
         if newest is not None:
-            try:
+            with files.failures_in_one_line(
+                f"checkpoint {newest} cannot be read, delete the run's folder to start again"
+            ):
                 self._checkpoint.restore(newest).assert_existing_objects_matched()
-            except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
-                reason = str(error).strip().splitlines()[0]
-                raise ValueError(
-                    f"checkpoint {newest} cannot be read ({reason[:120]}); delete the run's "
-                    "folder to start again."
-                ) from error
         return self.step
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Counts the step, and saves when it is time."""
-        self._step.assign_add(1)
+    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
+        """Counts the steps, and saves when it is time."""
+        self._step.assign_add(steps)
         loss = float(logs["loss"])
         if not np.isfinite(loss):
             raise DivergedError(
                 f"the loss is {loss} at step {self.step}; the last good checkpoint is kept: "
                 f"{self._manager.latest_checkpoint}. Try a smaller --learning_rate."
             )
-        if self.step % self.every == 0:
+        if is_due(self.step, steps, self.every):
             self.save()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

@@ -18,6 +18,7 @@ from spatial_keras.evaluation.classifiers import fingerprint
 from spatial_keras.experiments import command_line, progress, run_folder, train
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.experiments.run_config import LARGEST_SEED, RunConfig, use_xla
+from spatial_keras.geometry.sampling import FILLS
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import COMPOSITIONS, SpatialWarp
 from spatial_keras.support import files
@@ -55,13 +56,27 @@ class EvaluateConfig(Config):
     )
 
     dataset: str | None = option(
-        None, "Data", "digits, or an image set of TensorFlow Datasets; default: that of --run."
+        None,
+        "Data",
+        "digits, folder:PATH, or an image set of TensorFlow Datasets; default: as --run.",
     )
     data_dir: str | None = option(
         None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
     )
     image_size: int | None = option(
         None, "Data", "Resize all images to this height and width; default: as --run.", low=1
+    )
+    test_fraction: float | None = option(
+        None,
+        "Data",
+        "Of folder:PATH without test images: the share of each class to test on, e.g. 0.2.",
+        low=0,
+        high=1,
+        exclusive_low=True,
+        exclusive_high=True,
+    )
+    skip_damaged: bool | None = option(
+        None, "Data", "Of folder:PATH: leave out files that cannot be read."
     )
     limit: int | None = option(
         None, "Data", "Evaluate the first test images only, this many; default: all.", low=1
@@ -79,6 +94,12 @@ class EvaluateConfig(Config):
         "Measures",
         "Largest shift in each direction, in pixels; default: as --run, or 3.",
         low=0,
+    )
+    fill: str | None = option(
+        None,
+        "Measures",
+        "What comes in from outside of an image; default: as --run, or black.",
+        choices=FILLS,
     )
     composition: str = option(
         "sequential",
@@ -142,7 +163,9 @@ class EvaluateConfig(Config):
 
     def filled_from(self, run: RunConfig) -> EvaluateConfig:
         """Returns this evaluation with what is not set taken from the run."""
-        names = ("dataset", "image_size", "max_rotation", "max_translation")
+        names = ["dataset", "image_size", "max_rotation", "max_translation", "fill"]
+        if self.dataset in (None, run.dataset):
+            names += ["test_fraction", "skip_damaged"]
         missing = {name: getattr(run, name) for name in names if getattr(self, name) is None}
         return dataclasses.replace(self, **missing)
 
@@ -281,14 +304,16 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         config = config.filled_from(run)
     else:
         classifier, state = evaluation.load(config.model), {}
-    images = data.get(config.dataset, config.data_dir, config.image_size)
+    images = train.load_images(config)
     first, xla = slice(config.limit), use_xla(config.xla)
     evaluator = evaluation.Evaluator(
         classifier,
         images.test_images[first],
         images.test_labels[first],
         transformations=config.transformations,
-        warp=SpatialWarp.fastest(xla=xla, composition=config.composition),
+        warp=SpatialWarp.fastest(
+            xla=xla, composition=config.composition, fill=config.fill or "black"
+        ),
         input_range=config.input_range,
         outputs=config.outputs,
         batch_size=config.batch_size,

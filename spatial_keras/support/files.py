@@ -1,10 +1,12 @@
-"""Files that are written whole or not at all: under a temporary name, then renamed."""
+"""Files written whole or not at all, under a temporary name; failed reading in one line."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,3 +33,24 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def write_arrays(path: pathlib.Path, **arrays: np.ndarray) -> None:
     """Writes arrays to an `.npz` file."""
     write(path, lambda temporary: np.savez(temporary, **arrays))
+
+
+@contextlib.contextmanager
+def failures_in_one_line(what: str) -> Iterator[None]:
+    """Turns whatever goes wrong while a file is read into a ValueError of one line.
+
+    Libraries that read files raise what they like at damaged ones.
+
+    Args:
+      what: the beginning of the line, e.g. "model 'x.keras' cannot be read".
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{what} ({one_line(error)}).") from error
+
+
+def one_line(error: Exception) -> str:
+    """Returns an error's message, or else its type, as one line of at most 200 characters."""
+    text = str(error).strip() or type(error).__name__
+    return textwrap.shorten(text, 200, placeholder=" ...")

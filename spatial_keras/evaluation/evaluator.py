@@ -91,9 +91,10 @@ class Evaluator:
             classifier, images.shape[1:], input_range, outputs, output, images[:_EXAMPLES]
         )
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
-        # Of a function, what it gives for some images stands for its weights.
+        # What a function gives for some images stands for weights that nobody sees.
         parts = repr((warp.composition, warp.fill, self._input_range, outputs, output)).encode()
-        arrays = (images, self.labels, adapted.tried)
+        has_weights = hasattr(classifier, "get_weights") or hasattr(classifier, "variables")
+        arrays = (images, self.labels) if has_weights else (images, self.labels, adapted.tried)
         self._data = hashlib.sha256(parts + b"".join(map(_digest, arrays))).hexdigest()
         _check_labels(self.labels, self.num_classes)
         if batch_size is None:

@@ -380,4 +380,5 @@ def _restore(file: pathlib.Path) -> Outcome:
     """Reads an outcome that `Evaluation.run` wrote."""
     with np.load(file) as arrays:
         values = {k: v.item() if v.ndim == 0 else v for k, v in arrays.items()}
+    values.setdefault("source", "")  # of before outcomes had one
     return (GridOutcome if "damaging" in values else Outcome)(**values)

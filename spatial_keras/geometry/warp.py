@@ -133,7 +133,7 @@ def _check_shapes(images: tf.Tensor, parameters: tf.Tensor) -> None:
     if images.shape.rank != 4 or None in images.shape[1:]:
         raise ValueError(
             "images must be [batch, height, width, channels] with a fixed size, "
-            f"got {images.shape}."
+            f"got {images.shape}; a classifier whose input has a fixed size gives it to such data."
         )
     if parameters.shape.rank not in (2, 3) or parameters.shape[-1] != 3:
         raise ValueError(f"parameters must be [batch, 3] or [batch, k, 3], got {parameters.shape}.")

@@ -131,9 +131,10 @@ class SpatialWarp(tf.keras.layers.Layer):
 
 def _check_shapes(images: tf.Tensor, parameters: tf.Tensor) -> None:
     if images.shape.rank != 4 or None in images.shape[1:]:
+        hint = "; a classifier whose input has a fixed size gives it to such images"
         raise ValueError(
             "images must be [batch, height, width, channels] with a fixed size, "
-            f"got {images.shape}; a classifier whose input has a fixed size gives it to such data."
+            f"got {images.shape}{hint if images.shape.rank == 4 else ''}."
         )
     if parameters.shape.rank not in (2, 3) or parameters.shape[-1] != 3:
         raise ValueError(f"parameters must be [batch, 3] or [batch, k, 3], got {parameters.shape}.")

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from spatial_keras import evaluation
 from spatial_keras.support import compat, validation
+from spatial_keras.support.steps import StepCallback, is_due
 from spatial_keras.training.robust_model import RobustModel
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _EXAMPLES = 8
 
 
-class TensorBoardLogs(tf.keras.callbacks.Callback):
+class TensorBoardLogs(StepCallback):
     """Writes means over the last steps, timings, histograms and pictures; also keeps the timings.
 
     The metrics are reset at every log, so that a scalar is the mean since the one before. The
@@ -109,11 +110,11 @@ class TensorBoardLogs(tf.keras.callbacks.Callback):
         call = tf.function(lambda images: classifier(images, training=False))
         return call.get_concrete_function(images).graph
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
         """Writes a log when it is time."""
-        self._step += 1
-        self._window += 1
-        if self._step % self._every:
+        self._step += steps
+        self._window += steps
+        if not is_due(self._step, steps, self._every):
             return
         seconds = (time.perf_counter() - self._start) / self._window
         with self._writer.as_default(step=self._step):
@@ -199,8 +200,10 @@ def log_accuracies(
         writer.close()
 
 
-class Profile(tf.keras.callbacks.Callback):
+class Profile(StepCallback):
     """Profiles some steps of `fit`, for TensorBoard's profile page.
+
+    Where one execution takes several steps, those that begin from the first step on.
 
     Args:
       folder: TensorBoard's log folder.
@@ -217,18 +220,18 @@ class Profile(tf.keras.callbacks.Callback):
         self._folder = str(folder)
         self._first = validation.check_integer("the first step to profile", first, 2)
         self._last = validation.check_integer("the last step to profile", last, first)
-        self._step, self._running = 0, False
+        self._step, self._running, self._done = 0, False, False
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts before the first step."""
-        self._step += 1
-        if self._step == self._first:
+        if not self._done and self._step + 1 >= self._first:
             tf.profiler.experimental.start(self._folder)
-            self._running = True
+            self._running = self._done = True
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
         """Stops after the last step."""
-        if self._step == self._last:
+        self._step += steps
+        if self._step >= self._last:
             self._stop()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -252,15 +255,19 @@ def _median(seconds: list[float]) -> float | None:
     return float(np.median(seconds)) if seconds else None
 
 
-class GridAccuracy(tf.keras.callbacks.Callback):
+class GridAccuracy(StepCallback):
     """Evaluates natural and grid accuracy every so many steps of `fit`, and logs to TensorBoard.
+
+    At the end of an epoch the newest are in its logs, `val_natural_accuracy` and
+    `val_grid_accuracy`, where callbacks that stand after this one and the history find them:
+    `EarlyStopping(monitor="val_grid_accuracy", mode="max")`, KerasTuner's objective.
 
     Args:
       images: a fixed subset, grey levels 0..255, [n, height, width, channels]; not of the test set,
         if a choice is to be made by it.
       labels: their class numbers, [n].
       folder: TensorBoard's log folder; None for `history` only.
-      every: steps between evaluations.
+      every: steps between evaluations; None evaluates at the end of each epoch.
       first_step: the step that training goes on from.
       counts: the grid's points in tx, ty and rotation.
       **options: further arguments of `evaluation.Evaluator`, such as transformations, input_range.
@@ -274,31 +281,44 @@ class GridAccuracy(tf.keras.callbacks.Callback):
         images: np.ndarray,
         labels: np.ndarray,
         folder: str | os.PathLike | None = None,
-        every: int = 1000,
+        every: int | None = 1000,
         first_step: int = 0,
         counts: Sequence[int] = (5, 5, 31),
         **options: Any,
     ) -> None:
         super().__init__()
-        self._every = validation.check_integer("every", every, 1)
+        self._every = every if every is None else validation.check_integer("every", every, 1)
         self._images, self._labels, self._options = images, labels, options
         self._step, self._counts = first_step, validation.check_triple("counts", counts)
-        self._writer = tf.summary.create_noop_writer()
-        if folder is not None:
-            self._writer = tf.summary.create_file_writer(str(folder))
+        self._folder = folder
         self.history: list[tuple[int, float, float]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the classifier and the images."""
+        """Looks at the classifier and the images, and opens the log."""
         self._evaluator = evaluation.Evaluator(
             self.model, self._images, self._labels, **self._options
         )
+        # Not before: KerasTuner copies callbacks, and a writer cannot be copied.
+        self._writer = (
+            tf.summary.create_noop_writer()
+            if self._folder is None
+            else tf.summary.create_file_writer(str(self._folder))
+        )
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates when it is time."""
-        self._step += 1
-        if self._step % self._every:
-            return
+        self._step += steps
+        if self._every is not None and is_due(self._step, steps, self._every):
+            self._evaluate()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Adds the newest accuracies to the epoch's logs."""
+        if self._every is None:
+            self._evaluate()
+        if self.history and logs is not None:
+            _, logs["val_natural_accuracy"], logs["val_grid_accuracy"] = self.history[-1]
+
+    def _evaluate(self) -> None:
         natural = self._evaluator.natural()
         grid = self._evaluator.grid(self._counts, natural)
         with self._writer.as_default(step=self._step):
@@ -331,7 +351,7 @@ def draw_examples(
     worst = model.search.warp(natural, parameters)
 
     def predict(batch: tf.Tensor) -> list[str]:
-        return [class_names[i] for i in np.argmax(model.classifier(batch, training=False), -1)]
+        return [class_names[i] for i in np.argmax(model.logits(batch), -1)]
 
     names = [class_names[i] for i in np.asarray(labels)]
     return figures.examples(

@@ -1,5 +1,7 @@
 """What is read back from TensorBoard's files."""
 
+import copy
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -234,3 +236,41 @@ def test_grid_accuracy_without_a_folder_keeps_the_history():
     model.fit(data, steps_per_epoch=1, callbacks=[logs], verbose=0)
     ((step, natural, grid),) = logs.history
     assert step == 1 and 0 <= grid <= natural <= 1
+
+
+@pytest.mark.parametrize(("per_execution", "steps"), [(4, (4, 8)), (8, (8,)), (1, (2, 4, 6, 8))])
+def test_logs_come_at_steps_and_not_at_calls(tmp_path, per_execution, steps):
+    model = small.robust_model("std")
+    model.compile("sgd", jit_compile=False, steps_per_execution=per_execution)
+    logs = callbacks.TensorBoardLogs(
+        model, tmp_path / "logs", small.IMAGES, small.LABELS, ("a", "b", "c"), every=2
+    )
+    grid = callbacks.GridAccuracy(small.IMAGES, small.LABELS, every=2, counts=(1, 1, 3))
+    profile = callbacks.Profile(tmp_path, 2, 3)
+    data = tf.data.Dataset.from_tensors((small.IMAGES, small.LABELS)).repeat(8)
+    model.fit(data, callbacks=[logs, grid, profile], shuffle=False, verbose=0)
+    assert tuple(step for step, _ in small.logged(tmp_path / "logs")["train/loss"]) == steps
+    assert tuple(step for step, *_ in grid.history) == steps
+    assert bool(list(tmp_path.glob("plugins/profile/*/*.xplane.pb"))) == (per_execution < 8)
+
+
+def test_keras_callbacks_stop_and_save_by_grid_accuracy(tmp_path):
+    model = small.robust_model("std", learning_rate=0.0)
+    grid = callbacks.GridAccuracy(small.IMAGES, small.LABELS, every=None, counts=(1, 1, 3))
+    watching = [
+        copy.deepcopy(grid),
+        tf.keras.callbacks.EarlyStopping("val_grid_accuracy", patience=1, mode="max"),
+        tf.keras.callbacks.ModelCheckpoint(
+            str(tmp_path / "best.keras"), "val_natural_accuracy", save_best_only=True, mode="max"
+        ),
+    ]
+    history = model.fit(
+        small.IMAGES, small.LABELS, batch_size=12, epochs=9, callbacks=watching, verbose=0
+    ).history
+    for name, place in (("natural", 1), ("grid", 2)):
+        values = [entry[place] for entry in watching[0].history]
+        assert history[f"val_{name}_accuracy"] == values
+    assert len(values) < 9 and values[-1] <= max(values[:-1])  # stopped when nothing improved
+    expected = evaluation.Evaluator(model, small.IMAGES, small.LABELS).grid((1, 1, 3)).accuracy
+    assert values[-1] == expected
+    assert (tmp_path / "best.keras").exists()

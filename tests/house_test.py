@@ -56,6 +56,7 @@ DOORS = {
 LATE = ("keras_tuner", "matplotlib", "rich", "tensorboard", "tensorflow_datasets", "tqdm")
 # The packages that the library and its tests import, by the names that PyPI gives them.
 PACKAGES = {
+    "PIL": "pillow",
     "absl": "absl_py",
     "foolbox": "foolbox",
     "h5py": "h5py",
@@ -286,7 +287,7 @@ EXAMPLES = {
     "RobustModel": lambda: defenses.get("wo3_kl_nat").build(
         models.get("resnet8", num_classes=4, width=0.25), weight_decay=0.5, seed=6, xla=True
     ),
-    "SpatialWarp": lambda: spatial_keras.SpatialWarp("gather", "joint", name="t"),
+    "SpatialWarp": lambda: spatial_keras.SpatialWarp("gather", "joint", "nearest", name="t"),
     "TransformMatrix": lambda: coordinates.TransformMatrix("rigid"),
     "TransformationSet": lambda: spatial_keras.TransformationSet(1, 2, 3),
     "WorstOfK": lambda: spatial_keras.WorstOfK(

@@ -1,29 +1,42 @@
 """Image classification sets in memory, by name.
 
-A set is "digits", which scikit-learn ships, or any image classification set of TensorFlow Datasets.
+A set is "digits", which scikit-learn ships, any image classification set of TensorFlow Datasets, or
+images of one's own in folders.
 """
 
 from __future__ import annotations
 
 from spatial_keras.data import digits, tfds
 from spatial_keras.data.dataset import Dataset
+from spatial_keras.data.folder import from_folder
 from spatial_keras.data.tfds import DataNotFoundError
 from spatial_keras.support import validation
 
-__all__ = ["DataNotFoundError", "Dataset", "get"]
+__all__ = ["DataNotFoundError", "Dataset", "from_folder", "get"]
+
+FOLDER = "folder:"
 
 
-def get(name: str, data_dir: str | None = None, image_size: int | None = None) -> Dataset:
+def get(
+    name: str,
+    data_dir: str | None = None,
+    image_size: int | None = None,
+    test_fraction: float | None = None,
+    skip_damaged: bool = False,
+) -> Dataset:
     """Returns an image classification set by name.
 
     Args:
-      name: "digits", or a TFDS set such as "cifar10" with, if necessary, its configuration
-        ("emnist/letters") and version ("cifar10:3.0.2"). It must have the features `image` (uint8)
-        and `label` (a class), a split `train`, and a labelled split `test` or `validation`.
+      name: "digits"; "folder:PATH", see `from_folder`; or a TFDS set such as "cifar10" with, if
+        necessary, its configuration ("emnist/letters") and version ("cifar10:3.0.2"). It must have
+        the features `image` (uint8) and `label` (a class), a split `train`, and a labelled split
+        `test` or `validation`.
       data_dir: folder of the TFDS sets; None is the default of TFDS. A set that is not there is
         fetched into it.
       image_size: height and width to resize all images to; None leaves them as they are, digits at
         32. Needed for sets whose images differ in size.
+      test_fraction: of folders without test images, the share of each class to test on.
+      skip_damaged: of folders, whether files that cannot be read are left out.
 
     Raises:
       ValueError: there is no such set, or it is not of this kind, or cannot be read.
@@ -31,6 +44,11 @@ def get(name: str, data_dir: str | None = None, image_size: int | None = None) -
     """
     if image_size is not None:
         validation.check_integer("image_size", image_size, 1)
+    if name.startswith(FOLDER):
+        path = name[len(FOLDER) :]
+        return from_folder(path, image_size, test_fraction, skip_damaged=skip_damaged)
+    if test_fraction is not None or skip_damaged:
+        raise ValueError(f"--test_fraction and --skip_damaged are for folders, not for '{name}'.")
     if name == "digits":
         return digits.load(image_size or 32)
     return tfds.load(name, data_dir, image_size)

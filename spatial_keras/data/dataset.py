@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -183,3 +184,30 @@ def _flip_half(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
 def resize(images: tf.Tensor, size: int) -> tf.Tensor:
     """Returns images, uint8, at another height and width."""
     return tf.cast(tf.round(tf.image.resize(images, [size, size], antialias=True)), tf.uint8)
+
+
+def hold_out_by_class(
+    labels: np.ndarray, class_names: Sequence[str], fraction: float, seed: int
+) -> np.ndarray:
+    """Chooses a share of the images of each class at random, at least one and not all of them.
+
+    Args:
+      labels: class numbers, integer [n].
+      class_names: the name of each class.
+      fraction: the share, in (0, 1).
+      seed: of the draw.
+
+    Returns:
+      Which are chosen, bool [n].
+
+    Raises:
+      ValueError: a class has but one image.
+    """
+    chosen = np.zeros(len(labels), bool)
+    for label, name in enumerate(class_names):
+        rows = np.flatnonzero(labels == label)
+        if len(rows) < 2:
+            raise ValueError(f"class '{name}' has {len(rows)} images, too few to hold one out.")
+        count = min(max(int(fraction * len(rows) + 0.5), 1), len(rows) - 1)
+        chosen[np.random.default_rng([seed, label]).permutation(rows)[:count]] = True
+    return chosen

@@ -6,18 +6,18 @@ import hashlib
 import inspect
 import os
 import pathlib
-import textwrap
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from spatial_keras.evaluation import safety
-from spatial_keras.support import validation
+from spatial_keras.support import classifiers as examination
+from spatial_keras.support import files, validation
 from spatial_keras.training.robust_model import RobustModel
 
 OUTPUTS = ("auto", "logits", "probabilities")
-_SMALLEST_PROBABILITY = 1e-30
 
 
 def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tensor]:
@@ -43,16 +43,11 @@ def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tens
         raise ValueError(
             f"model '{path}' must be a .keras or .h5 file or the folder of a SavedModel."
         )
-    try:
+    with files.failures_in_one_line(
+        f"model '{path}' cannot be read; a file of another version of Keras may not be"
+    ):
         found = [] if unsafe else safety.dangers(path)
         model = None if found else _read(path, saved_model, unsafe)
-    except Exception as error:  # the readers of a damaged file raise all kinds
-        # Keras's message may hold the whole configuration.
-        cause = textwrap.shorten(str(error), 200, placeholder=" ...")
-        raise ValueError(
-            f"model '{path}' cannot be read; a file of another version of Keras may not be "
-            f"({cause})."
-        ) from error
     if found:
         shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         raise ValueError(
@@ -73,11 +68,13 @@ def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
     signatures = list(loaded.signatures)
     name = validation.check_name("signature", "serving_default", signatures)
     signature = loaded.signatures[name]
-    ((argument, spec),) = signature.structured_input_signature[1].items()
+    arguments = signature.structured_input_signature[1]
+    if len(arguments) > 1:
+        raise ValueError(f"it must take images alone, it takes {', '.join(arguments)}")
+    ((argument, spec),) = arguments.items()
 
     def classify(images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        (outputs,) = signature(**{argument: tf.cast(images, spec.dtype)}).values()
-        return outputs
+        return signature(**{argument: tf.cast(images, spec.dtype)})
 
     # A signature needs the object that it came from.
     classify.loaded, classify.variables = loaded, signature.variables
@@ -87,78 +84,123 @@ def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
 class Classifier:
     """Gives logits for grey levels, whatever scaling and outputs the wrapped model has.
 
+    What cannot run in a graph of TensorFlow (of scikit-learn, a call of `predict`) is a black box:
+    it is called with tensors, or with arrays if it takes no tensors, and has no gradient.
+
     Args:
       model: a tf.keras.Model, or a function of images [batch, height, width, channels], that gives
-        logits or probabilities [batch, classes].
+        logits or probabilities [batch, classes], or [batch, 1] for two classes.
       input_shape: (height, width, channels) of the images.
       input_range: what the model expects for black (grey level 0) and white (255); grey levels
         are scaled linearly.
-      outputs: "logits", "probabilities", or "auto": probabilities are detected when in [0, 1]
-        with sum 1, and taken for the softmax of their logarithms.
+      outputs: "logits", "probabilities", or "auto": the last layer tells, else probabilities are
+        detected when in [0, 1] with sum 1.
+      output: which of several outputs, its name or number.
+      examples: pixel values to try the model on, [n, *input_shape]; a black, a white and a noisy
+        image by default.
 
     Attributes:
       num_classes: the number of classes.
+      is_black_box: whether it cannot run in a graph.
       notes: what a reader of the results should know, e.g. that the outputs are probabilities.
+      tried: the outputs for the examples.
 
     Raises:
       ValueError: the model cannot take such images, or does not give one finite number for each of
         two classes or more.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - in the manner of Evaluator
         self,
         model: Callable[..., tf.Tensor],
         input_shape: tuple[int, int, int],
         input_range: tuple[float, float] = (0.0, 255.0),
         outputs: str = "auto",
+        output: str | int | None = None,
+        examples: np.ndarray | None = None,
     ) -> None:
-        self._model, self._options = model, _options(model)
+        self._model, self._options, self._output = model, _options(model), output
         low, high = _range(input_range)
         self._low, self._scale = low, (high - low) / 255
         validation.check_name("outputs", outputs, OUTPUTS)
-        probe = self._probe(input_shape)
-        self.num_classes = probe.shape[1]
-        looks = bool((probe >= 0).all() and np.abs(probe.sum(axis=1) - 1).max() < 1e-3)
-        self._probabilities = looks if outputs == "auto" else outputs == "probabilities"
-        if self._probabilities and not looks:
+        _check_shape(model, input_shape)
+        self.tried = self._try(_examples(input_shape) if examples is None else examples)
+        self._kind = self._kind_of(outputs)
+        self.num_classes = 2 if self._kind.single else self.tried.shape[1]
+        self.notes = self._output_notes(outputs)
+
+    def _kind_of(self, outputs: str) -> examination.Outputs:
+        looks = examination.look_like_probabilities(self.tried)
+        if outputs == "probabilities" and not looks:
             raise ValueError("the classifier's outputs are not probabilities, which sum to 1.")
-        self.notes = self._output_notes(outputs, looks)
+        kind = None
+        if self._output is None and outputs == "auto":
+            kind = examination.outputs_by_structure(self._model)
+        kind = kind or examination.outputs_by_values(self.tried)
+        return (
+            kind
+            if outputs == "auto"
+            else examination.Outputs(outputs == "probabilities", kind.single)
+        )
 
-    def _output_notes(self, outputs: str, looks: bool) -> list[str]:
-        if outputs == "logits" and looks:
-            return ["The classifier's outputs, taken for logits, look like probabilities."]
-        if outputs == "auto" and looks:
-            return ["The classifier gives probabilities; their logarithms are taken for logits."]
-        return []
+    def _output_notes(self, outputs: str) -> list[str]:
+        notes = []
+        if outputs == "logits" and examination.look_like_probabilities(self.tried):
+            notes.append("The classifier's outputs, taken for logits, look like probabilities.")
+        if outputs == "auto" and self._kind.probabilities:
+            notes.append(
+                "The classifier gives probabilities; their logarithms are taken for logits."
+            )
+        if self.is_black_box:
+            notes.append("The classifier is a black box: it has no gradient.")
+        return notes
 
-    def _probe(self, input_shape: tuple[int, int, int]) -> np.ndarray:
-        """Returns the outputs for a black, a white and a noisy image."""
-        expected = getattr(self._model, "input_shape", None)
-        noise = np.random.default_rng(0).integers(0, 256, input_shape)
-        images = np.stack([np.zeros(input_shape), np.full(input_shape, 255), noise])
-        shown = " x ".join(str(size) for size in input_shape)
-        if expected is not None and not tf.TensorShape(expected[1:]).is_compatible_with(
-            input_shape
-        ):
-            wanted = " x ".join("any" if size is None else str(size) for size in expected[1:])
-            raise ValueError(f"the classifier takes images of {wanted}, got {shown}.")
-        try:
-            outputs = np.asarray(self._outputs(tf.constant(images, tf.float32)))
-        except (ValueError, TypeError, tf.errors.OpError) as error:
-            raise ValueError(f"the classifier cannot take images of {shown}: {error}") from error
-        if outputs.ndim != 2 or outputs.shape[1] < 2:
+    def _try(self, examples: np.ndarray) -> np.ndarray:
+        """Returns the outputs for the examples, and finds the way to call the model."""
+        images, failures = tf.constant(examples, tf.float32), []
+        ways = ((True, tf.identity), (False, tf.identity), (False, np.asarray))
+        for in_graph, self._prepare in ways:
+            self.is_black_box = not in_graph
+            try:
+                given = (tf.function(self._call) if in_graph else self._call)(images)
+                break
+            except Exception as error:
+                failures.append(error)
+        else:
+            shown = " x ".join(str(size) for size in examples.shape[1:])
+            cause = files.one_line(failures[1])
+            raise ValueError(
+                f"the classifier cannot take images of {shown}: {cause}"
+            ) from failures[1]
+        outputs = np.asarray(self._chosen(given))
+        if outputs.ndim != 2 or len(outputs) != len(examples):
             raise ValueError(
                 "the classifier must give [batch, classes] with at least 2 classes, "
-                f"got {list(outputs.shape)} for {len(images)} images."
+                f"got {list(outputs.shape)} for {len(examples)} images."
             )
-        if not np.isfinite(outputs).all():
+        if not np.isfinite(outputs.astype(np.float32)).all():
             raise ValueError("the classifier gives NaN or infinite outputs.")
         return outputs
 
-    def _outputs(self, images: tf.Tensor) -> tf.Tensor:
-        images = tf.cast(images, tf.float32)
-        outputs = self._model(images * self._scale + self._low, **self._options)
-        return tf.cast(outputs, tf.float32)
+    def _call(self, images: tf.Tensor) -> Any:
+        images = tf.cast(images, tf.float32) * self._scale + self._low
+        return self._model(self._prepare(images), **self._options)
+
+    def _chosen(self, given: Any) -> tf.Tensor:
+        """Returns the output asked for, of one or several."""
+        if isinstance(given, dict):
+            found = given
+        elif isinstance(given, (list, tuple)):
+            names = getattr(self._model, "output_names", ())
+            found = dict(zip(names if len(names) == len(given) else range(len(given)), given))
+        else:
+            return given
+        if self._output is not None:
+            names = {str(name): name for name in found}
+            return found[names[validation.check_name("output", str(self._output), names)]]
+        if len(found) > 1:
+            raise ValueError(examination.several_outputs(found))
+        return next(iter(found.values()))
 
     def __call__(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns logits, float32 [batch, classes].
@@ -167,11 +209,28 @@ class Classifier:
           images: grey levels 0..255, [batch, height, width, channels].
           training: must be False.
         """
+        outputs = tf.convert_to_tensor(self._chosen(self._call(images)))
         # A SavedModel may not say how many classes it has.
-        outputs = tf.ensure_shape(self._outputs(images), [None, self.num_classes])
-        if self._probabilities:
-            return tf.math.log(tf.maximum(outputs, _SMALLEST_PROBABILITY))
-        return outputs
+        outputs = tf.ensure_shape(outputs, [None, self.tried.shape[1]])
+        return tf.cast(self._kind.to_logits(outputs), tf.float32)
+
+
+def _examples(input_shape: tuple[int, int, int]) -> np.ndarray:
+    noise = np.random.default_rng(0).integers(0, 256, input_shape)
+    return np.stack([np.zeros(input_shape), np.full(input_shape, 255), noise])
+
+
+def _check_shape(model: Any, input_shape: tuple[int, int, int]) -> None:
+    """Raises ValueError if a Keras model says that it takes other images."""
+    examination.check_layout("given are", input_shape)
+    shapes = examination.input_shapes(model)
+    if len(shapes) > 1:
+        raise ValueError(f"the classifier must take images alone, it takes {len(shapes)} inputs.")
+    for expected in shapes:
+        if not tf.TensorShape(expected[1:]).is_compatible_with(input_shape):
+            wanted = " x ".join("any" if size is None else str(size) for size in expected[1:])
+            shown = " x ".join(str(size) for size in input_shape)
+            raise ValueError(f"the classifier takes images of {wanted}, got {shown}.")
 
 
 def _range(values: tuple[float, float]) -> tuple[float, float]:

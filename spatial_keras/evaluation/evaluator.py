@@ -23,6 +23,9 @@ from spatial_keras.training import losses
 from spatial_keras.training.gradient_search import GradientSearch
 from spatial_keras.training.robust_model import RobustModel
 
+# How many of the images a classifier is tried on first.
+_EXAMPLES = 8
+
 
 class Evaluator:
     """Evaluates a classifier on images, untouched and transformed.
@@ -32,7 +35,9 @@ class Evaluator:
 
     Args:
       classifier: a tf.keras.Model or a function of images that gives logits or probabilities
-        [batch, classes], or the path of one (see `load`). Of a RobustModel its classifier.
+        [batch, classes], or [batch, 1] for two classes, or the path of one (see `load`). Of a
+        RobustModel its classifier. What cannot run in a graph of TensorFlow is a black box, called
+        with arrays: it can be evaluated but for `gradient` and `attack`.
       images: grey levels 0..255, [n, height, width, channels]; or a tf.data.Dataset of (images,
         labels), batched, which is read into memory.
       labels: class numbers, integer [n]; None with a tf.data.Dataset.
@@ -42,6 +47,7 @@ class Evaluator:
         (0, 1) or (-1, 1). Transformations come before this scaling, so that what comes in from
         outside of an image is black.
       outputs: "logits", "probabilities", or "auto", which tells them apart.
+      output: which output, by its name or number, of a classifier that gives several.
       batch_size: images per forward pass; 256 by default, 512 where there is a GPU.
       xla: compile the passes with XLA.
 
@@ -66,6 +72,7 @@ class Evaluator:
         warp: SpatialWarp | None = None,
         input_range: tuple[float, float] = (0.0, 255.0),
         outputs: str = "auto",
+        output: str | int | None = None,
         batch_size: int | None = None,
         xla: bool = False,
     ) -> None:
@@ -79,10 +86,16 @@ class Evaluator:
         self.transformations.check_fits(*images.shape[1:3])
         if warp is None:
             warp = SpatialWarp.fastest(xla=xla)
-        self._composition = warp.composition
-        self._classifier, self._images, self._input_range = classifier, images, tuple(input_range)
-        adapted = classifiers.Classifier(classifier, images.shape[1:], input_range, outputs)
+        self._classifier, self._input_range = classifier, tuple(input_range)
+        adapted = self._adapted = classifiers.Classifier(
+            classifier, images.shape[1:], input_range, outputs, output, images[:_EXAMPLES]
+        )
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
+        # What a function gives for some images stands for weights that nobody sees.
+        parts = repr((warp.composition, warp.fill, self._input_range, outputs, output)).encode()
+        has_weights = hasattr(classifier, "get_weights") or hasattr(classifier, "variables")
+        arrays = (images, self.labels) if has_weights else (images, self.labels, adapted.tried)
+        self._data = hashlib.sha256(parts + b"".join(map(_digest, arrays))).hexdigest()
         _check_labels(self.labels, self.num_classes)
         if batch_size is None:
             batch_size = 512 if tf.config.list_physical_devices("GPU") else 256
@@ -95,8 +108,9 @@ class Evaluator:
         parameters = np.zeros([self.number, 3], np.float32)
         verdicts = self._judge(np.arange(self.number), parameters)
         return Outcome(
-            "natural", verdicts.right, parameters, verdicts.margins, self.number, _since(start)
-        )
+            "natural", verdicts.right, parameters, verdicts.margins, self.number, _since(start),
+            self._source(),
+        )  # fmt: skip
 
     def random(self, draws: int = 1, seed: int = 0) -> Outcome:
         """Evaluates under uniform draws from S; the accuracy is the mean over images and draws.
@@ -113,7 +127,7 @@ class Evaluator:
         right = (margins >= 0).mean(axis=1) if draws > 1 else margins[:, 0] >= 0
         return Outcome(
             "random", right, parameters[rows, worst], margins[rows, worst], index.size,
-            _since(start),
+            _since(start), self._source(),
         )  # fmt: skip
 
     def worst_of_k(self, k: int = 10, seed: int = 0) -> Outcome:
@@ -136,6 +150,7 @@ class Evaluator:
           restarts: how many ascents for each image.
           seed: of the starts.
         """
+        self._check_gradient("gradient")
         validation.check_integer("restarts", restarts, 1)
         warp = self._judge.smooth_warp
         search = GradientSearch(steps, self.transformations, warp)
@@ -152,7 +167,8 @@ class Evaluator:
     ) -> GridOutcome:
         """Counts an image as right if it is right at all points of a grid over S ("rob").
 
-        The result is that of the exhaustive evaluation, image by image. An image is done when a
+        The result is that of the exhaustive evaluation, image by image, to rounding: margins change
+        by some 1e-6 with the size of the batch. An image is done when a
         point breaks it, and the points likeliest to do so are tried first, so that the passes left
         are those that surviving images need: all points of the grid.
 
@@ -168,6 +184,8 @@ class Evaluator:
         start = time.perf_counter()
         points = self.transformations.grid(*validation.check_triple("counts", counts))
         partial = None if partial is None else pathlib.Path(partial)
+        if natural is not None:
+            self._check_source("natural", natural)
         known = None if natural is None else natural.margins
         identity = "" if partial is None else self._identity(points)
         if partial is not None:
@@ -202,6 +220,8 @@ class Evaluator:
           `right`: images that survived the grid and this.
         """
         start = time.perf_counter()
+        self._check_gradient("attack")
+        self._check_source("grid_outcome", grid_outcome)
         validation.check_integer("steps", steps, 1)
         validation.check_integer("refinements", refinements, 0)
         attack = Attack(self._judge, self.transformations, grid_outcome.spacing)
@@ -211,7 +231,8 @@ class Evaluator:
             images, grid_outcome.damaging[images], margins[images], steps, refinements, seed
         )
         right[images] = margins[images] >= 0
-        return Outcome("attack", right, worst, margins, attack.passes, _since(start))
+        seconds, source = _since(start), self._source()
+        return Outcome("attack", right, worst, margins, attack.passes, seconds, source)
 
     def grid_map(
         self,
@@ -241,12 +262,28 @@ class Evaluator:
         )
         return self._grid_outcome(found, counts, points, start)
 
+    def _source(self) -> str:
+        """Returns a hash of all that the margin of an image under a transformation depends on."""
+        weights = classifiers.fingerprint(self._classifier)
+        return hashlib.sha256((self._data + weights).encode()).hexdigest()
+
     def _identity(self, points: np.ndarray) -> str:
         """Returns a hash of all that the margins at the points depend on."""
-        digest = hashlib.sha256(repr((self._composition, self._input_range)).encode())
-        for array in (self._images, self.labels, points):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest() + classifiers.fingerprint(self._classifier)
+        return self._source() + hashlib.sha256(points.tobytes()).hexdigest()
+
+    def _check_source(self, name: str, outcome: Outcome) -> None:
+        if outcome.source != self._source():
+            raise ValueError(
+                f"'{name}' must be an outcome of this evaluator: the one given is of another "
+                "classifier (or of other weights), or of other images."
+            )
+
+    def _check_gradient(self, name: str) -> None:
+        if self._adapted.is_black_box:
+            raise ValueError(
+                f"'{name}' needs a classifier with a gradient, and this one is a black box: "
+                "worst_of_k and grid need none."
+            )
 
     def _grid_outcome(
         self, found: grid.WorstPoints, counts: Sequence[int], points: np.ndarray, start: float
@@ -256,7 +293,7 @@ class Evaluator:
         spacing = np.where(gaps > 0, 2 * bounds / np.maximum(gaps, 1), bounds).astype(np.float32)
         return GridOutcome(
             "grid", found.margins[:, 0] >= 0, damaging[:, 0], found.margins[:, 0], found.passes,
-            _since(start), damaging, spacing, self.number * len(points),
+            _since(start), self._source(), damaging, spacing, self.number * len(points),
         )  # fmt: skip
 
     def _draws(self, draws: int, seed: int) -> np.ndarray:
@@ -284,7 +321,12 @@ class Evaluator:
             found = self._judge(index, parameters[index]).margins
             index, found = index[found < margins[index]], found[found < margins[index]]
             margins[index], worst[index] = found, parameters[index]
-        return Outcome(name, margins >= 0, worst, margins, passes, _since(start))
+        seconds, source = _since(start), self._source()
+        return Outcome(name, margins >= 0, worst, margins, passes, seconds, source)
+
+
+def _digest(array: np.ndarray) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()
 
 
 def _since(start: float) -> float:
@@ -316,13 +358,12 @@ def _arrays(
             f"images and labels must be equally many and at least 1, got {len(images)} images "
             f"and {len(labels)} labels."
         )
-    if not (images.min() >= 0 and images.max() <= 255):
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 255):
+        raise ValueError(f"images must be grey levels 0..255, got {low:.3g} to {high:.3g}.")
+    if high <= 1:
         raise ValueError(
-            f"images must be grey levels 0..255, got {images.min():.3g} to {images.max():.3g}."
-        )
-    if np.issubdtype(images.dtype, np.floating) and not images.max() > 1:
-        raise ValueError(
-            f"images must be grey levels 0..255, the largest given is {images.max():.3g}; for a "
+            f"images must be grey levels 0..255, the largest given is {high:.3g}; for a "
             "classifier of images in 0..1 multiply them by 255 and give input_range=(0, 1)."
         )
     return images, labels.astype(np.int32)
@@ -332,12 +373,18 @@ def _from_dataset(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or len(spec) != 2:
         raise ValueError(f"the tf.data.Dataset must give (images, labels), it gives {spec}.")
-    if spec[0].shape.rank == 3:
-        dataset = dataset.batch(512)
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("the tf.data.Dataset does not end: leave .repeat() out, or .take(n).")
+    if isinstance(spec[0], tf.RaggedTensorSpec):
+        raise ValueError("the images differ in size: resize them to one size.")
     batches = list(dataset.as_numpy_iterator())
     if not batches:
         raise ValueError("the tf.data.Dataset is empty.")
-    return tuple(np.concatenate(parts) for parts in zip(*batches))
+    join = np.stack if np.ndim(batches[0][0]) == 3 else np.concatenate
+    try:
+        return tuple(join(parts) for parts in zip(*batches))
+    except ValueError as error:
+        raise ValueError("the images differ in size: resize them to one size.") from error
 
 
 def _check_labels(labels: np.ndarray, num_classes: int) -> None:

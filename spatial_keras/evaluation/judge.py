@@ -63,7 +63,7 @@ class Judge:
         self._classifier, self._warp = classifier, warp
         # The op has no gradient in the transformations; the two agree to rounding.
         self.smooth_warp = SpatialWarp.fastest(
-            xla=xla, differentiable=True, composition=warp.composition
+            xla=xla, differentiable=True, composition=warp.composition, fill=warp.fill
         )
         self._images = tf.constant(images)
         self._labels = tf.constant(labels, tf.int32)
@@ -118,6 +118,8 @@ class Judge:
         return run
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if getattr(self._classifier, "is_black_box", False):
+            return function
         if self._xla:
             return tf.function(function, jit_compile=True)
         # One graph for batches of every size.

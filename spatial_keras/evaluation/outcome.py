@@ -21,6 +21,7 @@ class Outcome:
       margins: the margin there (the label's logit minus the largest other one), float32 [n].
       passes: how many images went through the network, with or without a gradient.
       seconds: the time it took.
+      source: a hash of the classifier, the images and all else that margins depend on.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Outcome:
     margins: np.ndarray
     passes: int
     seconds: float
+    source: str
 
     @property
     def accuracy(self) -> float:

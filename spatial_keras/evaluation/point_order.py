@@ -95,10 +95,12 @@ class PointOrder:
         number = self._tried[images]
         history = self._history[images, : number.max()]
         known = np.arange(history.shape[1]) < number[:, None]
-        values = np.where(known, self.margins[images[:, None], history], 0)
-        mean = values.sum(axis=1, keepdims=True) / number[:, None]
-        values = np.where(known, values - mean, 0)
+        # The order within an image does not change when its margins are standardized, and then
+        # no margin is too large to compute with.
+        values = np.where(known, self.margins[images[:, None], history], 0).astype(np.float64)
+        values = np.where(known, values - values.sum(axis=1, keepdims=True) / number[:, None], 0)
         deviation = np.sqrt((values**2).sum(axis=1, keepdims=True) / number[:, None])
+        values = (values / np.where(deviation > 0, deviation, 1)).astype(np.float32)
 
         seen = self._points[history]
         to_all = _kernel(seen, self._points) * known[..., None]
@@ -108,7 +110,7 @@ class PointOrder:
         weights = np.linalg.inv(among) @ to_all
         expected = np.einsum("it,itp->ip", values, weights)
         variance = np.maximum(1 - np.einsum("itp,itp->ip", to_all, weights), 0)
-        scores = mean + expected - _DEVIATIONS * deviation * np.sqrt(variance)
+        scores = expected - _DEVIATIONS * np.sqrt(variance)
         self._scores[images] = np.where(np.isnan(self.margins[images]), scores, np.inf)
 
 

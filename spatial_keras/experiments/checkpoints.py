@@ -22,6 +22,7 @@ import tensorflow as tf
 from spatial_keras import callbacks
 from spatial_keras.experiments import interruption
 from spatial_keras.support import compat, files
+from spatial_keras.support.steps import StepCallback, is_due
 from spatial_keras.training.robust_model import RobustModel
 
 # What TensorFlow raises for a damaged file, and for one of another model.
@@ -45,7 +46,7 @@ class Timings(tf.Module):
         self.searches = tf.Variable(np.zeros([0]), shape=[None])
 
 
-class Checkpoints(tf.keras.callbacks.Callback):
+class Checkpoints(StepCallback):
     """Saves the model's training state every few steps, and restores the newest.
 
     A signal, or the end of the time allowed, saves at once and ends the training.
@@ -149,16 +150,16 @@ class Checkpoints(tf.keras.callbacks.Callback):
         """Starts the clock."""
         self._start = time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Counts the step, and saves when it is time."""
-        self._step.assign_add(1)
+    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
+        """Counts the steps, and saves when it is time."""
+        self._step.assign_add(steps)
         loss = float(logs["loss"])
         if not np.isfinite(loss):
             raise DivergedError(
                 f"the loss is {loss} at step {self.step}{self._kept()}. Try a smaller "
                 "--learning_rate."
             )
-        if self.step % self.every == 0 or interruption.is_due():
+        if is_due(self.step, steps, self.every) or interruption.is_due():
             self.save()
         interruption.end_if_due(f"step {self.step} is saved")
 

@@ -154,8 +154,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         config = config.filled_from(run)
     else:
         classifier, state = evaluation.load(config.model, config.unsafe), {}
-    train.check_data_dir(config.data_dir)  # also of a --model
-    images = data.get(config.dataset, config.data_dir, config.image_size)
+    images = train.load_images(config)
     if config.limit is not None:
         count = len(images.test_images)
         validation.check_integer(f"--limit with data set '{images.name}'", config.limit, 1, count)
@@ -165,7 +164,9 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         images.test_images[first],
         images.test_labels[first],
         transformations=config.transformations,
-        warp=SpatialWarp.fastest(xla=xla, composition=config.composition),
+        warp=SpatialWarp.fastest(
+            xla=xla, composition=config.composition, fill=config.fill or "black"
+        ),
         input_range=config.input_range,
         outputs=config.outputs,
         batch_size=config.batch_size,
@@ -235,6 +236,7 @@ def _restore(file: pathlib.Path, number: int) -> Outcome | None:
     try:
         with np.load(file) as arrays:
             values = {k: v.item() if v.ndim == 0 else v for k, v in arrays.items()}
+        values.setdefault("source", "")  # of before outcomes had one
         outcome = (GridOutcome if "damaging" in values else Outcome)(**values)
         is_whole = len(outcome.right) == len(outcome.transformations) == number
     except Exception:  # a damaged file raises all kinds; it is measured again

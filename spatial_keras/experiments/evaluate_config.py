@@ -13,6 +13,7 @@ from spatial_keras.experiments.run_config import (
     RunConfig,
     check_grid_counts,
 )
+from spatial_keras.geometry.sampling import FILLS
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import COMPOSITIONS
 
@@ -55,7 +56,9 @@ class EvaluateConfig(Config):
     )
 
     dataset: str | None = option(
-        None, "Data", "digits, or an image set of TensorFlow Datasets; default: that of --run."
+        None,
+        "Data",
+        "digits, folder:PATH, or an image set of TensorFlow Datasets; default: as --run.",
     )
     data_dir: str | None = option(
         None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
@@ -66,6 +69,18 @@ class EvaluateConfig(Config):
         "Resize all images to this height and width; default: as --run.",
         low=1,
         most=LARGEST_SIZE,
+    )
+    test_fraction: float | None = option(
+        None,
+        "Data",
+        "Of folder:PATH without test images: the share of each class to test on, e.g. 0.2.",
+        low=0,
+        high=1,
+        exclusive_low=True,
+        exclusive_high=True,
+    )
+    skip_damaged: bool | None = option(
+        None, "Data", "Of folder:PATH: leave out files that cannot be read."
     )
     limit: int | None = option(
         None, "Data", "Evaluate the first test images only, this many; default: all.", low=1
@@ -84,6 +99,12 @@ class EvaluateConfig(Config):
         "Measures",
         "Largest shift in each direction, in pixels; default: as --run, or 3.",
         low=0,
+    )
+    fill: str | None = option(
+        None,
+        "Measures",
+        "What comes in from outside of an image; default: as --run, or black.",
+        choices=FILLS,
     )
     composition: str = option(
         "sequential",
@@ -164,7 +185,9 @@ class EvaluateConfig(Config):
 
     def filled_from(self, run: RunConfig) -> EvaluateConfig:
         """Returns this evaluation with what is not set taken from the run."""
-        names = ("dataset", "image_size", "max_rotation", "max_translation")
+        names = ["dataset", "image_size", "max_rotation", "max_translation", "fill"]
+        if self.dataset in (None, run.dataset):
+            names += ["test_fraction", "skip_damaged"]
         missing = {name: getattr(run, name) for name in names if getattr(self, name) is None}
         return dataclasses.replace(self, **missing)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import tensorflow as tf
 import tqdm
+
+from spatial_keras.support.steps import StepCallback
 
 _SHOWN = {"loss": "loss", "natural_accuracy": "natural", "worst_accuracy": "worst"}
 
@@ -54,7 +55,7 @@ class PassBar:
         self._bar.update(passes - self._bar.n)
 
 
-class ProgressBar(tf.keras.callbacks.Callback):
+class ProgressBar(StepCallback):
     """Shows a training run's progress.
 
     Args:
@@ -79,13 +80,13 @@ class ProgressBar(tf.keras.callbacks.Callback):
         """Opens the bar."""
         self._bar = bar(self._steps, "train", " steps", self._first_step)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Moves on by a step."""
+    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
+        """Moves on by the steps taken."""
         shown = {
             short: f"{float(logs[name]):.3f}" for name, short in _SHOWN.items() if name in logs
         }
         self._bar.set_postfix(shown, refresh=False)
-        self._bar.update()
+        self._bar.update(steps)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the bar."""

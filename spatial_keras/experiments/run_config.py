@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
+import warnings
 from typing import Any
 
 import tensorflow as tf
 
 from spatial_keras.experiments import interruption
 from spatial_keras.experiments.options import Config, option
+from spatial_keras.geometry.sampling import FILLS
 from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.training import defenses, optimizers
 
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
@@ -24,7 +27,9 @@ LARGEST_SIZE, MOST_POINTS, MOST_CANDIDATES = 2048, 10**6, 10**4
 class RunConfig(Config):
     """A training run; each field is a flag of train.py, which --help documents."""
 
-    dataset: str = option("digits", "Data", "digits, or an image set of TensorFlow Datasets.")
+    dataset: str = option(
+        "digits", "Data", "digits, folder:PATH, or an image set of TensorFlow Datasets."
+    )
     data_dir: str | None = option(
         None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
     )
@@ -61,12 +66,24 @@ class RunConfig(Config):
     image_size: int | None = option(
         None, "Data", "Resize all images to this height and width.", low=1, most=LARGEST_SIZE
     )
+    test_fraction: float | None = option(
+        None,
+        "Data",
+        "Of folder:PATH without test images: the share of each class to test on, e.g. 0.2.",
+        low=0,
+        high=1,
+        exclusive_low=True,
+        exclusive_high=True,
+    )
+    skip_damaged: bool | None = option(
+        None, "Data", "Of folder:PATH: leave out files that cannot be read."
+    )
 
     model: str = option(
         "resnet32",
         "Network",
         "resnet8, resnet14, resnet20, ... (6n + 2), the same after stn_, etn_ or g_, "
-        "or vgg11, vgg13, vgg16, vgg19.",
+        "or vgg11, vgg13, vgg16, vgg19; or a .keras or .h5 file, whose weights are trained on.",
     )
     width: float = option(
         1.0,
@@ -120,6 +137,12 @@ class RunConfig(Config):
         3.0, "Defense", "Largest shift in each direction, in pixels.", low=0
     )
 
+    fill: str | None = option(
+        None,
+        "Defense",
+        "What comes in from outside of an image; default: black, the paper's.",
+        choices=FILLS,
+    )
     steps: int = option(80_000, "Training", "Training steps.", low=1)
     batch_size: int = option(64, "Training", "Unique images per step.", low=1)
     optimizer: str = option(
@@ -212,6 +235,8 @@ class RunConfig(Config):
                 f"--defense must search with {MOST_CANDIDATES} candidates or steps at most, got "
                 f"'{self.defense}'."
             )
+        if self.is_model_file and self.width != _FIELDS["width"].default:
+            raise ValueError("--width has no effect on a model from a file.")
 
     def check_effects(self) -> None:
         """Raises ValueError if a flag that is set has no effect on the defense."""
@@ -224,17 +249,36 @@ class RunConfig(Config):
     @property
     def name(self) -> str:
         """The name of the run's folder within that of the data set."""
-        return f"{self.model}_{self.defense}_seed{self.seed}"
+        model = pathlib.Path(self.model).stem if self.is_model_file else self.model
+        return f"{model}_{self.defense}_seed{self.seed}"
+
+    @property
+    def is_model_file(self) -> bool:
+        """Whether the network is read from a file."""
+        return pathlib.Path(self.model).suffix in (".keras", ".h5")
+
+    @property
+    def dataset_name(self) -> str:
+        """The name of the data set within paths: of folder:PATH that of the folder."""
+        if not self.dataset.startswith("folder:"):
+            return self.dataset
+        return pathlib.Path(self.dataset.removeprefix("folder:")).absolute().name
 
     @property
     def folder(self) -> pathlib.Path:
         """The run's folder."""
-        return pathlib.Path(self.output_dir or f"runs/{self.dataset}/{self.name}")
+        return pathlib.Path(self.output_dir or f"runs/{self.dataset_name}/{self.name}")
 
     @property
     def transformations(self) -> TransformationSet:
         """The set S."""
         return TransformationSet(self.max_translation, self.max_translation, self.max_rotation)
+
+    def warp(self, xla: bool, differentiable: bool = False) -> SpatialWarp:
+        """Returns what applies the transformations; see SpatialWarp.fastest."""
+        return SpatialWarp.fastest(
+            xla=xla, differentiable=differentiable, fill=self.fill or "black"
+        )
 
     @property
     def policy(self) -> str:
@@ -245,6 +289,18 @@ class RunConfig(Config):
     def use_xla(self) -> bool:
         """Whether to compile with XLA."""
         return use_xla(self.xla)
+
+    def fitted_to(self, number: int) -> RunConfig:
+        """Returns this run for so many training images.
+
+        Where they are fewer than the default batch, a step takes all of them; a warning says so.
+        """
+        number -= self.validation_images or 0
+        number = min(number, self.train_images or number)
+        if self.batch_size != _FIELDS["batch_size"].default or not 0 < number < self.batch_size:
+            return self
+        warnings.warn(f"--batch_size is {number}, all training images there are.", stacklevel=2)
+        return dataclasses.replace(self, batch_size=number)
 
     def for_defense(self, defense: defenses.Defense, **changes: Any) -> RunConfig:
         """Returns this run with another defense, without the flags that have no effect on it."""

@@ -63,7 +63,7 @@ class TableConfig(Config):
     @property
     def folder(self) -> pathlib.Path:
         """The folder of the table and of its runs."""
-        return pathlib.Path(self.output_dir or f"runs/tables/{self.run.dataset}")
+        return pathlib.Path(self.output_dir or f"runs/tables/{self.run.dataset_name}")
 
     def runs(self) -> list[RunConfig]:
         """Returns the configurations of the runs, defense by defense."""

@@ -15,8 +15,7 @@ import tensorflow as tf
 from spatial_keras import callbacks, data, evaluation, figures, models
 from spatial_keras.experiments import checkpoints, interruption, progress, run_folder
 from spatial_keras.experiments.run_config import RunConfig
-from spatial_keras.geometry.warp import SpatialWarp
-from spatial_keras.support import validation
+from spatial_keras.support import classifiers, validation
 from spatial_keras.training import defenses, optimizers
 from spatial_keras.training.robust_model import RobustModel
 
@@ -145,6 +144,7 @@ class Experiment:
             images,
             labels,
             transformations=self.config.transformations,
+            warp=self.config.warp(self.model.xla),
             xla=self.model.xla,
         )
 
@@ -208,7 +208,9 @@ def prepare(
       ValueError: values do not go together, or the folder cannot be used.
     """
     config.check_effects()
-    dataset = select_images(config, images or load_images(config))
+    images = images or load_images(config)
+    config = config.fitted_to(len(images.train_labels))
+    dataset = select_images(config, images)
     model = model or build_model(config, build_classifier(config, dataset))
     folder = run_folder.RunFolder(config.folder, config)
     saver = _restored(config, model)
@@ -226,7 +228,9 @@ def restore(config: RunConfig) -> tuple[RobustModel, checkpoints.Checkpoints]:
     Raises:
       ValueError: values do not go together, or no checkpoint can be read.
     """
-    dataset = select_images(config, load_images(config))
+    images = load_images(config)
+    config = config.fitted_to(len(images.train_labels))
+    dataset = select_images(config, images)
     model = build_model(config, build_classifier(config, dataset))
     return model, _restored(config, model)
 
@@ -238,10 +242,16 @@ def _restored(config: RunConfig, model: RobustModel) -> checkpoints.Checkpoints:
     return saver
 
 
-def load_images(config: RunConfig) -> data.Dataset:
-    """Returns the data set that the run takes its images from."""
+def load_images(config: Any) -> data.Dataset:
+    """Returns the data set that a run or an evaluation takes its images from."""
     check_data_dir(config.data_dir)
-    return data.get(config.dataset, config.data_dir, config.image_size)
+    return data.get(
+        config.dataset,
+        config.data_dir,
+        config.image_size,
+        config.test_fraction,
+        bool(config.skip_damaged),
+    )
 
 
 def check_data_dir(folder: str | None) -> None:
@@ -271,9 +281,17 @@ def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
 
 
 def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
-    """Returns the run's network for these images, with its first weights."""
+    """Returns the run's network for these images, with its first weights.
+
+    Raises:
+      ValueError, TypeError: it cannot be built, or read, or is for other images or classes.
+    """
     tf.keras.mixed_precision.set_global_policy(config.policy)
     tf.keras.utils.set_random_seed(config.seed)
+    if config.is_model_file:
+        classifier = evaluation.load(config.model)
+        classifiers.check_fits(classifier, dataset.input_shape, dataset.num_classes)
+        return classifier
     return models.get(
         config.model,
         num_classes=dataset.num_classes,
@@ -296,7 +314,7 @@ def build_model(config: RunConfig, classifier: tf.keras.Model) -> RobustModel:
     model = defense.build(
         classifier,
         config.transformations,
-        SpatialWarp.fastest(xla=xla, differentiable=defense.search_kind == "gradient"),
+        config.warp(xla, differentiable=defense.search_kind == "gradient"),
         step_sizes=config.pgd_step_sizes,
         random_start=config.pgd_start != "zero",
         grid_counts=config.grid_counts,

@@ -124,7 +124,7 @@ class TuneConfig(Config):
     @property
     def folder(self) -> pathlib.Path:
         """The folder of the search and of its trials."""
-        return pathlib.Path(self.output_dir or f"runs/tune/{self.run.dataset}")
+        return pathlib.Path(self.output_dir or f"runs/tune/{self.run.dataset_name}")
 
     @property
     def space(self) -> Space:

@@ -1,15 +1,22 @@
 """Bilinear sampling of images: the TensorFlow op, and a differentiable gather that XLA compiles.
 
-Pixel (row y, column x) sits at the point (x, y); everything outside the image is 0, so values
-fade to 0 within one pixel of the border. Both samplers agree to rounding.
+Pixel (row y, column x) sits at the point (x, y); unless another fill is asked for, everything
+outside the image is 0, so values fade to 0 within one pixel of the border. Both samplers agree to
+rounding.
 """
 
 from __future__ import annotations
 
 import tensorflow as tf
 
+# What is seen outside of an image -> ImageProjectiveTransformV3's name of it.
+_OP_FILLS = {"black": "CONSTANT", "nearest": "NEAREST", "reflect": "REFLECT"}
+FILLS = tuple(_OP_FILLS)
 
-def sample_with_op(images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+
+def sample_with_op(
+    images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int], fill: str = "black"
+) -> tf.Tensor:
     """Samples with ImageProjectiveTransformV3, which has no gradient in `rows` and no XLA kernel.
 
     Args:
@@ -17,6 +24,7 @@ def sample_with_op(images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int]) ->
       rows: float32 [batch, draws, 8], output point -> input point
         (`transformations.projective_rows`).
       size: (height, width) of the output, in pixels.
+      fill: what is seen outside of an image, one of `FILLS`.
 
     Returns:
       [batch, draws, *size, channels], in the images' dtype.
@@ -28,18 +36,32 @@ def sample_with_op(images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int]) ->
         output_shape=size,
         fill_value=0.0,
         interpolation="BILINEAR",
-        fill_mode="CONSTANT",
+        fill_mode=_OP_FILLS[fill],
     )
     return tf.reshape(warped, [batch, draws, *size, images.shape[-1]])
 
 
-def sample_with_gather(images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+def sample_with_gather(
+    images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int], fill: str = "black"
+) -> tf.Tensor:
     """Samples along `rows` in plain TensorFlow; arguments and result as `sample_with_op`."""
     y, x = tf.meshgrid(
         tf.range(size[0], dtype=rows.dtype), tf.range(size[1], dtype=rows.dtype), indexing="ij"
     )
     a0, a1, a2, b0, b1, b2, _, _ = tf.unstack(rows[..., None, None, :], axis=-1)
-    return bilinear(images, a0 * x + a1 * y + a2, b0 * x + b1 * y + b2)
+    height, width = images.shape[1:3]
+    x, y = a0 * x + a1 * y + a2, b0 * x + b1 * y + b2
+    return bilinear(images, _within(x, width, fill), _within(y, height, fill))
+
+
+def _within(x: tf.Tensor, size: int, fill: str) -> tf.Tensor:
+    """Returns the places in [0, size - 1] that show what is seen at x; black is left outside."""
+    if fill == "black":
+        return x
+    if fill == "reflect":  # d c b a | a b c d | d c b a
+        x = tf.math.floormod(x + 0.5, 2.0 * size)
+        x = tf.minimum(x, 2.0 * size - x) - 0.5
+    return tf.clip_by_value(x, 0.0, size - 1.0)
 
 
 def bilinear(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

@@ -18,7 +18,7 @@ class SpatialWarp(tf.keras.layers.Layer):
     """Warps images by given transformations: T(x, t) of the paper's section 2.
 
     The content turns counter-clockwise about the centre, then moves right (+tx) and down (+ty);
-    what comes in from outside is 0. Nothing is drawn at random here.
+    what comes in from outside is 0, unless `fill` says otherwise. Nothing is drawn at random here.
 
     Call arguments:
       images: [batch, height, width, channels], any integer or floating type; height, width and
@@ -37,13 +37,19 @@ class SpatialWarp(tf.keras.layers.Layer):
       composition: "sequential" interpolates after the rotation and again after the shift, as the
         paper's code does; "joint" interpolates once, which blurs less. They agree exactly for
         whole-pixel shifts.
+      fill: what comes in from outside: "black", the paper's; "nearest", the pixel of the border;
+        or "reflect", the image mirrored at its border (SciPy's names).
 
     Raises:
-      ValueError: an unknown implementation or composition, or arguments of the wrong shape.
+      ValueError: an unknown implementation, composition or fill, or arguments of the wrong shape.
     """
 
     def __init__(
-        self, implementation: str = "auto", composition: str = "sequential", **kwargs: Any
+        self,
+        implementation: str = "auto",
+        composition: str = "sequential",
+        fill: str = "black",
+        **kwargs: Any,
     ) -> None:
         # Without autocast: a mixed precision policy would round pixel values to 16 bits.
         super().__init__(autocast=False, **kwargs)
@@ -51,10 +57,16 @@ class SpatialWarp(tf.keras.layers.Layer):
             "warp implementation", implementation, IMPLEMENTATIONS
         )
         self.composition = validation.check_name("warp composition", composition, COMPOSITIONS)
+        self.fill = validation.check_name("fill", fill, sampling.FILLS)
 
     @classmethod
     def fastest(
-        cls, *, xla: bool, differentiable: bool = False, composition: str = "sequential"
+        cls,
+        *,
+        xla: bool,
+        differentiable: bool = False,
+        composition: str = "sequential",
+        fill: str = "black",
     ) -> SpatialWarp:
         """Returns the warp that is the fastest of those that can do what is needed.
 
@@ -62,9 +74,10 @@ class SpatialWarp(tf.keras.layers.Layer):
           xla: whether XLA compiles it.
           differentiable: whether gradients with respect to the parameters are taken.
           composition: as of the constructor.
+          fill: as of the constructor.
         """
         # The op is the faster one outside of XLA; the two agree to rounding.
-        return cls("gather" if xla or differentiable else "op", composition)
+        return cls("gather" if xla or differentiable else "op", composition, fill)
 
     def call(self, images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
         """Warps; see the class."""
@@ -98,8 +111,8 @@ class SpatialWarp(tf.keras.layers.Layer):
 
     def _sample(self, images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
         if self.implementation == "op":
-            return sampling.sample_with_op(images, tf.cast(rows, tf.float32), size)
-        return sampling.sample_with_gather(images, rows, size)
+            return sampling.sample_with_op(images, tf.cast(rows, tf.float32), size, self.fill)
+        return sampling.sample_with_gather(images, rows, size, self.fill)
 
     def compute_output_shape(
         self, images_shape: tuple[int | None, ...], parameters_shape: tuple[int | None, ...]
@@ -110,15 +123,18 @@ class SpatialWarp(tf.keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         config = super().get_config()
-        config.update(implementation=self.implementation, composition=self.composition)
+        config.update(
+            implementation=self.implementation, composition=self.composition, fill=self.fill
+        )
         return config
 
 
 def _check_shapes(images: tf.Tensor, parameters: tf.Tensor) -> None:
     if images.shape.rank != 4 or None in images.shape[1:]:
+        hint = "; a classifier whose input has a fixed size gives it to such images"
         raise ValueError(
             "images must be [batch, height, width, channels] with a fixed size, "
-            f"got {images.shape}."
+            f"got {images.shape}{hint if images.shape.rank == 4 else ''}."
         )
     if parameters.shape.rank not in (2, 3) or parameters.shape[-1] != 3:
         raise ValueError(f"parameters must be [batch, 3] or [batch, k, 3], got {parameters.shape}.")

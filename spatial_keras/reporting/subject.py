@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from spatial_keras import data, evaluation
-from spatial_keras.experiments import evaluate
+from spatial_keras import evaluation
+from spatial_keras.experiments import evaluate, train
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 
@@ -70,7 +70,7 @@ def load(folder: str, data_dir: str | None) -> Subject | None:
     config, classifier, _ = evaluate.load_run(folder, data_dir)
     if not config.max_rotation:
         return None
-    dataset = data.get(config.dataset, data_dir, config.image_size)
+    dataset = train.load_images(config)
     images, labels = dataset.test_images[:IMAGES], dataset.test_labels[:IMAGES]
     rotations = TransformationSet(0, 0, config.max_rotation)
     xla = config.use_xla

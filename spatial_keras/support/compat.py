@@ -34,8 +34,11 @@ def apply_gradients(
 ) -> None:
     """Applies gradients of a loss scaled by `scale_loss`.
 
-    Keras 3 unscales in `apply_gradients`; Keras 2.15 leaves it to the caller.
+    Keras 3 unscales in `apply_gradients`; Keras 2.15 leaves it to the caller. Of a frozen model
+    there are none, which Keras 3 does not take.
     """
+    if not variables:
+        return
     if not IS_KERAS_3 and hasattr(optimizer, "get_unscaled_gradients"):
         gradients = optimizer.get_unscaled_gradients(gradients)
     optimizer.apply_gradients(zip(gradients, variables))
@@ -100,3 +103,14 @@ def learning_rate(optimizer: Any) -> float:
     if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
         rate = rate(optimizer.iterations)
     return float(tf.keras.backend.get_value(rate))
+
+
+def before_activation(outputs: tf.Tensor) -> tf.Tensor | None:
+    """Returns what went into the softmax or sigmoid that gave these outputs; None if that is lost.
+
+    Both stacks note it on the tensor, for their cross-entropies; within a graph the op tells too.
+    """
+    noted = getattr(outputs, "_keras_logits", None)
+    if noted is not None or tf.executing_eagerly():
+        return noted
+    return outputs.op.inputs[0] if outputs.op.type in ("Softmax", "Sigmoid") else None

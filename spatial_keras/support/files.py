@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and folders that one process at a time works in."""
+"""Files written whole or not at all, folders of one process at a time, failures in one line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import pathlib
 import platform
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -156,3 +157,24 @@ class Lock:
             with contextlib.suppress(OSError):
                 self.path.unlink()
             self._file.close()
+
+
+@contextlib.contextmanager
+def failures_in_one_line(what: str) -> Iterator[None]:
+    """Turns whatever goes wrong while a file is read into a ValueError of one line.
+
+    Libraries that read files raise what they like at damaged ones.
+
+    Args:
+      what: the beginning of the line, e.g. "model 'x.keras' cannot be read".
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{what} ({one_line(error)}).") from error
+
+
+def one_line(error: Exception) -> str:
+    """Returns an error's message, or else its type, as one line of at most 200 characters."""
+    text = str(error).strip() or type(error).__name__
+    return textwrap.shorten(text, 200, placeholder=" ...")

@@ -22,14 +22,18 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Cross-entropy of the softmax of the logits with the labels.
 
     Args:
-      labels: class numbers, integer [batch].
+      labels: class numbers, integer [batch], or distributions, [batch, classes].
       logits: [batch, classes].
 
     Returns:
       float32 [batch].
     """
+    logits = _at_least_float32(logits)
+    labels = tf.convert_to_tensor(labels)
+    if labels.shape.rank == 2 and labels.shape[1] == logits.shape[1]:
+        return tf.nn.softmax_cross_entropy_with_logits(tf.cast(labels, logits.dtype), logits)
     labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, _at_least_float32(logits))
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
 @tf.keras.utils.register_keras_serializable("spatial_keras")
@@ -183,6 +187,27 @@ def get_regularizer(
             f"regularizer must be a tf.keras.losses.Loss, 'kl', 'l2' or None, got {regularizer!r}."
         )
     return REGULARIZERS[validation.check_name("regularizer", regularizer, REGULARIZERS)]()
+
+
+def mean(values: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
+    """Returns the sum of values [batch], times weights, divided by their number, as Keras does.
+
+    It is 0 for no values: of several devices one may get no images.
+
+    Raises:
+      ValueError: there is not one value per example.
+    """
+    if values.shape.rank != 1:
+        raise ValueError(f"a loss must give one value per example, got shape {values.shape}.")
+    total = tf.reduce_sum(values if weights is None else weights * values)
+    return tf.math.divide_no_nan(total, tf.cast(tf.size(values), total.dtype))
+
+
+def hits(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Returns 1 where the largest logit is that of the likeliest class, else 0: float32 [batch]."""
+    if labels.shape.rank == 2:
+        labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
+    return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == labels, tf.float32)
 
 
 def _at_least_float32(logits: tf.Tensor) -> tf.Tensor:

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
-from spatial_keras.support import compat, validation
-from spatial_keras.training import losses
+from spatial_keras.support import classifiers, compat, validation
+from spatial_keras.training import batches, losses
 from spatial_keras.training.search import Search
 
 CROSS_ENTROPY_ON = ("natural", "worst", "both")
@@ -32,16 +32,19 @@ class RobustModel(tf.keras.Model):
         + weight_decay * sum of ||kernel||^2 / 2
 
     (paper, equation 3). `compile`, `fit`, `evaluate`, `predict`, `save` are Keras's. Images are
-    grey levels 0..255, [batch, height, width, channels]; labels are class numbers. `compile` may
-    be given `loss`, a Loss of (labels, logits), to take the place of the cross-entropy, and
-    further `metrics`, which see the logits of the natural images (or of the worst-case ones where
-    the training batch has no natural ones).
+    grey levels 0..255, [batch, height, width, channels]; labels are class numbers, or
+    distributions over the classes (one-hot, soft). `compile` may be given `loss`, a Loss of
+    (labels, outputs), to take the place of the cross-entropy, and further `metrics`, which see
+    the outputs for the natural images (or for the worst-case ones where the training batch has no
+    natural ones). Outputs are what the classifier gives: logits, or probabilities where it ends in
+    a softmax or a single sigmoid unit; everything else is computed on logits.
 
     Reported are `loss`, `cross_entropy`, `regularizer` (with a regularizer), `natural_accuracy`
     (in training only where natural images are in the batch) and `worst_accuracy` (with a search).
 
     Args:
-      classifier: a built model that maps images to logits; it stays as it is, `model.classifier`.
+      classifier: a built model, functional or not, that maps images to logits or probabilities
+        [batch, classes], or to one unit for two classes; it stays as it is, `model.classifier`.
       search: finds the worst transformations; None trains on natural images only.
       cross_entropy: which images the cross-entropy is taken on: "natural", "worst" or "both".
       objective: what the search maximizes: "ce", "kl", "l2" or an Objective.
@@ -52,13 +55,15 @@ class RobustModel(tf.keras.Model):
       search_from: the first training step that searches; in those before it the worst-case images
         are transformed at random, which costs no pass of the network. The regularizer compares
         with these all the same.
-      shift: in training, natural images are shifted by up to this many whole pixels each way.
+      shift: in training, images are shifted by up to this many whole pixels each way; a search
+        starts from the shifted ones.
       weight_decay: the weight of the kernels' squares, at least 0.
       seed: of all draws, together with the step and the replica.
       xla: compile the search and the gradient computation with XLA inside the step, which also
         works under tf.distribute; needs a warp other than "op".
 
     Raises:
+      TypeError: the classifier is no Keras model.
       ValueError: arguments that do not go together.
     """
 
@@ -81,6 +86,7 @@ class RobustModel(tf.keras.Model):
     ) -> None:
         # Without autocast: a mixed precision policy would round grey levels to 16 bits.
         super().__init__(autocast=False, **kwargs)
+        self._examined = classifiers.examine(classifier)
         self.classifier = classifier
         self.search = search
         self.cross_entropy = validation.check_name("cross_entropy", cross_entropy, CROSS_ENTROPY_ON)
@@ -98,8 +104,8 @@ class RobustModel(tf.keras.Model):
         self._check_parts()
         self._create_metrics()
         self._evaluating = False
-        # The classifier is built; without this Keras would not restore the optimizer on loading.
-        self.built = True
+        # Keras saves, exports and restores optimizers only of what has been called.
+        self(tf.keras.Input(self._examined.input_shape))
 
     def _check_parts(self) -> None:
         needs_search = self.cross_entropy != "natural" or self.regularizer is not None
@@ -119,8 +125,9 @@ class RobustModel(tf.keras.Model):
             )
         for objective in self.objectives:
             self.search.check_objective(objective)
-        if self.search is not None and None not in self.classifier.input_shape[1:3]:
-            self.search.transformations.check_fits(*self.classifier.input_shape[1:3])
+        height, width, _ = self._examined.input_shape
+        if self.search is not None and None not in (height, width):
+            self.search.transformations.check_fits(height, width)
         if self.xla and self.search is not None and self.search.warp.implementation == "op":
             raise ValueError("xla needs a warp with implementation 'gather', got 'op'.")
 
@@ -133,13 +140,31 @@ class RobustModel(tf.keras.Model):
         if self.search is not None:
             self._worst_accuracy = tf.keras.metrics.Mean("worst_accuracy")
 
+    def build(self, input_shape: Any) -> None:
+        """Has nothing to make: the classifier is built."""
+        self.built = True
+
     def call(self, images: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """Returns the classifier's logits of the images as they are."""
+        """Returns the classifier's outputs for the images as they are."""
         return self.classifier(images, training=training)
+
+    def logits(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns logits [batch, classes], whatever the classifier's outputs are."""
+        return self._examined.outputs.to_logits(self.classifier(images, training=training))
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        """Trains as tf.keras.Model.fit, once the arrays given are found to be right.
+
+        Raises:
+          ValueError: images or labels are not what may be trained on.
+        """
+        batches.check_arrays(x, y, self._examined)
+        with batches.mistakes_in_one_line():
+            return super().fit(x, y, **kwargs)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Searches, assembles the batch, and takes one gradient step."""
-        images, labels, weights = _unpack(data)
+        images, labels, weights = batches.unpack(data, self._examined)
         step = tf.cast(self.optimizer.iterations, tf.int32)
         batch = self._compiled(self._batch)(images, labels, self._step_seed(step), step)
         terms, logits, gradients = self._compiled(self._gradients)(batch, labels, weights)
@@ -147,9 +172,10 @@ class RobustModel(tf.keras.Model):
         return self._report(images, labels, weights, terms, logits)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Evaluates on natural and worst-case images; every batch gets the same draws."""
-        images, labels, weights = _unpack(data)
-        seed = tf.stack([self.seed, -1])
+        """Evaluates on natural and worst-case images; each batch gets the draws of its place."""
+        images, labels, weights = batches.unpack(data, self._examined)
+        seen = tf.cast(self._cross_entropy_mean.count, tf.int32)  # images since the last reset
+        seed = _fold(tf.stack([self.seed, -1]), seen)
         batch = self._compiled(self._batch)(images, labels, seed)
         logits = self._logits(batch, training=False)
         return self._report(images, labels, weights, self._terms(labels, logits, weights), logits)
@@ -159,7 +185,8 @@ class RobustModel(tf.keras.Model):
         # `metrics` has to name what test_step reports, and train_step may report less.
         self._evaluating = True
         try:
-            return super().evaluate(*args, **kwargs)
+            with batches.mistakes_in_one_line():
+                return super().evaluate(*args, **kwargs)
         finally:
             self._evaluating = False
 
@@ -194,8 +221,8 @@ class RobustModel(tf.keras.Model):
           seed: two integers.
           objective: what to maximize; the model's `objective` by default.
         """
-        images, objective = _to_float(images), objective or self.objective
-        return self.search(self.classifier, images, labels, objective, seed)
+        images, objective = batches.to_images(images, self._examined), objective or self.objective
+        return self.search(self.logits, images, labels, objective, seed)
 
     @property
     def _trains_on_natural(self) -> bool:
@@ -215,13 +242,13 @@ class RobustModel(tf.keras.Model):
 
         Of the training step with this number, or of an evaluation (None), which always searches.
 
-        "natural": as they came (shifted in training, if `shift`); "worst": found with
-        `objective`; "worst_for_cross_entropy": found with `cross_entropy_objective`.
+        All of the images shifted first, in training, if `shift`. "natural": these; "worst": found
+        with `objective`; "worst_for_cross_entropy": found with `cross_entropy_objective`.
         """
         batch = {}
+        images = _shifted(images, 0 if step is None else self.shift, _fold(seed, _SHIFT))
         if self._trains_on_natural or step is None:
-            shift = 0 if step is None else self.shift
-            batch["natural"] = _shifted(images, shift, _fold(seed, _SHIFT))
+            batch["natural"] = images
         if self.search is not None:
             batch["worst"] = self._worst(images, labels, self.objective, _fold(seed, _SEARCH), step)
         if self.cross_entropy_objective:
@@ -240,7 +267,7 @@ class RobustModel(tf.keras.Model):
         step: tf.Tensor | None,
     ) -> tf.Tensor:
         def find() -> tf.Tensor:
-            return self.search(self.classifier, images, labels, objective, seed)
+            return self.search(self.logits, images, labels, objective, seed)
 
         def draw() -> tf.Tensor:
             return self.search.transformations.sample(seed, [tf.shape(images)[0]])
@@ -251,7 +278,7 @@ class RobustModel(tf.keras.Model):
 
     def _logits(self, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
         """Runs all images of the batch through the network together: one BatchNorm batch."""
-        logits = self.classifier(tf.concat(list(batch.values()), axis=0), training=training)
+        logits = self.logits(tf.concat(list(batch.values()), axis=0), training)
         return dict(zip(batch, tf.split(logits, len(batch))))
 
     def _gradients(
@@ -273,14 +300,14 @@ class RobustModel(tf.keras.Model):
         on = {"natural": [logits.get("natural")], "worst": [worst]}
         on["both"] = on["natural"] + on["worst"]
         values = [self._cross_entropy(labels, each) for each in on[self.cross_entropy]]
-        terms = {"cross_entropy": _mean(tf.add_n(values) / len(values), weights)}
+        terms = {"cross_entropy": losses.mean(tf.add_n(values) / len(values), weights)}
         loss = terms["cross_entropy"]
         if self.regularizer is not None:
             value = self.regularizer.call(logits["natural"], logits["worst"])
-            terms["regularizer"] = _mean(value, weights)
+            terms["regularizer"] = losses.mean(value, weights)
             loss += self.regularizer_weight * terms["regularizer"]
         if self.weight_decay:
-            loss += self.weight_decay * tf.add_n([tf.nn.l2_loss(k) for k in self._kernels()])
+            loss += self.weight_decay * sum(tf.nn.l2_loss(k) for k in self._kernels())
         # A classifier may bring penalties of its own.
         for penalty in self.classifier.losses:
             loss += tf.cast(penalty, loss.dtype)
@@ -299,11 +326,16 @@ class RobustModel(tf.keras.Model):
                 "compile takes no loss (cross-entropy on logits) or a tf.keras.losses.Loss of "
                 f"class numbers and logits, got {self.loss!r}."
             )
-        if self.loss.get_config().get("from_logits") is False:
+        outputs = self._examined.outputs
+        if self.loss.get_config().get("from_logits") is outputs.probabilities:
+            kind = "probabilities" if outputs.probabilities else "logits"
             raise ValueError(
-                f"the classifier gives logits: {self.loss.name} needs from_logits=True."
+                f"the classifier gives {kind}: {self.loss.name} needs "
+                f"from_logits={not outputs.probabilities}."
             )
-        return self.loss.call(labels, tf.cast(logits, tf.float32))
+        if outputs.single and labels.shape.rank == 1:
+            labels = labels[:, None]
+        return self.loss.call(labels, outputs.from_logits(tf.cast(logits, tf.float32)))
 
     def _report(
         self,
@@ -319,10 +351,11 @@ class RobustModel(tf.keras.Model):
         if "regularizer" in terms:
             self._regularizer_mean.update_state(terms["regularizer"], size)
         if "natural" in logits:
-            self._natural_accuracy.update_state(_hits(labels, logits["natural"]), weights)
+            self._natural_accuracy.update_state(losses.hits(labels, logits["natural"]), weights)
         if "worst" in logits:
-            self._worst_accuracy.update_state(_hits(labels, logits["worst"]), weights)
-        return self.compute_metrics(images, labels, next(iter(logits.values())), weights)
+            self._worst_accuracy.update_state(losses.hits(labels, logits["worst"]), weights)
+        outputs = self._examined.outputs.from_logits(next(iter(logits.values())))
+        return self.compute_metrics(images, labels, outputs, weights)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -348,22 +381,6 @@ class RobustModel(tf.keras.Model):
         return cls(**config)
 
 
-def _unpack(data: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-    images, labels, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
-    if labels is None:
-        raise ValueError("the data must be (images, labels), got images only.")
-    if labels.shape.rank == 2 and labels.shape[1] != 1:
-        raise ValueError(f"labels must be class numbers [batch], got shape {labels.shape}.")
-    if weights is not None:
-        weights = tf.reshape(tf.cast(weights, tf.float32), [-1])
-    return _to_float(images), tf.reshape(tf.cast(labels, tf.int32), [-1]), weights
-
-
-def _to_float(images: tf.Tensor) -> tf.Tensor:
-    images = tf.convert_to_tensor(images)
-    return images if images.dtype.is_floating else tf.cast(images, tf.float32)
-
-
 def _fold(seed: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(seed, data, alg="philox")
 
@@ -373,14 +390,3 @@ def _shifted(images: tf.Tensor, shift: int, seed: tf.Tensor) -> tf.Tensor:
         return images
     box = TransformationSet(shift, shift, 0)
     return SpatialWarp()(images, box.sample(seed, [tf.shape(images)[0]], whole_pixels=True))
-
-
-def _mean(values: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
-    if values.shape.rank != 1:
-        raise ValueError(f"a loss must give one value per example, got shape {values.shape}.")
-    return tf.reduce_mean(values if weights is None else weights * values)
-
-
-def _hits(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    predictions = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    return tf.cast(predictions == labels, tf.float32)

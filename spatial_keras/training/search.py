@@ -47,7 +47,7 @@ class Search(abc.ABC):
         Args:
           classifier: maps images to logits [batch, classes].
           images: pixel values 0..255, [batch, height, width, channels].
-          labels: class numbers, integer [batch].
+          labels: class numbers, integer [batch], or distributions, [batch, classes].
           objective: what to maximize.
           seed: two integers; the same seed gives the same draws.
 

@@ -1,5 +1,7 @@
 """Any classifier is read from disk and gives logits for grey levels."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -81,6 +83,45 @@ def test_what_is_no_model_is_refused(tmp_path, name, message):
     assert len(str(error.value)) < 500
 
 
+def truncated(model, path):
+    content = keras_file(model, path).read_bytes()
+    (path / "model.keras").write_bytes(content[: len(content) // 2])
+    return path / "model.keras"
+
+
+def empty_archive(model, path):
+    with zipfile.ZipFile(path / "model.keras", "w") as archive:
+        archive.writestr("nothing.txt", "")
+    return path / "model.keras"
+
+
+def truncated_h5(model, path):
+    content = h5_file(model, path).read_bytes()
+    (path / "model.h5").write_bytes(content[:500])
+    return path / "model.h5"
+
+
+def damaged_graph(model, path):
+    file = saved_model(model, path) / "saved_model.pb"
+    file.write_bytes(file.read_bytes()[:100])
+    return path / "folder"
+
+
+def no_variables(model, path):
+    for file in (saved_model(model, path) / "variables").iterdir():
+        file.unlink()
+    return path / "folder"
+
+
+@pytest.mark.parametrize(
+    "damage", [truncated, empty_archive, truncated_h5, damaged_graph, no_variables]
+)
+def test_a_damaged_model_is_refused_in_one_line(tmp_path, damage):
+    with pytest.raises(ValueError, match="cannot be read") as error:
+        classifiers.load(damage(cases.network(), tmp_path))
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
 def test_a_saved_model_without_the_signature_is_refused(tmp_path):
     tf.saved_model.save(cases.network(), str(tmp_path), signatures={"other": _no_images})
     with pytest.raises(ValueError, match="unknown signature 'serving_default'"):
@@ -149,7 +190,7 @@ def test_logits_taken_for_probabilities_are_refused():
     ("model", "shape", "message"),
     [
         (cases.network(), (10, 12, 1), "takes images of 12 x 12 x 1, got 10 x 12 x 1"),
-        (cases.network(1), SHAPE, r"at least 2 classes, got \[3, 1\] for 3 images"),
+        (lambda x, training: x[:, 0, 0, 0], SHAPE, r"at least 2 classes, got \[3\] for 3 images"),
         (lambda x, training: x, SHAPE, r"at least 2 classes, got \[3, 12, 12, 1\]"),
         (lambda x, training: x[:, :2, 0, 0] * np.nan, SHAPE, "NaN or infinite outputs"),
         (lambda x, training: tf.ones([3, 3]) @ tf.ones([2, 3]), SHAPE, "cannot take images of 12"),

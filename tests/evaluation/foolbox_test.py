@@ -55,3 +55,26 @@ def test_the_same_images_break(case, theirs, ours, counts):
     outcome = evaluator.grid(counts)
     assert 0.1 < outcome.accuracy < 0.9  # a case that tells
     np.testing.assert_array_equal(outcome.right, ~broken.numpy())
+
+
+def test_foolbox_takes_the_saved_classifier_of_a_robust_model(case, tmp_path):
+    model, images, labels = case
+    robust = sk.RobustModel(model, sk.WorstOfK(2))
+    robust.classifier.save(tmp_path / "classifier.keras")
+    loaded = tf.keras.models.load_model(tmp_path / "classifier.keras")
+    found = foolbox.accuracy(
+        foolbox.TensorFlowModel(loaded, bounds=(0, 255)), tf.constant(images), tf.constant(labels)
+    )
+    assert found == pytest.approx(sk.evaluation.Evaluator(model, images, labels).natural().accuracy)
+
+
+def test_a_model_of_foolbox_is_evaluated(case):
+    """It scales images from 0..1 to the classifier's range by itself."""
+    model, images, labels = case
+    theirs = foolbox.TensorFlowModel(model, bounds=(0, 255)).transform_bounds((0, 1))
+    box = sk.TransformationSet(1, 1, 8)
+    found, expected = (
+        sk.evaluation.Evaluator(one, images, labels, transformations=box, input_range=(0, high))
+        for one, high in ((theirs, 1), (model, 255))
+    )
+    np.testing.assert_array_equal(found.grid((3, 3, 3)).right, expected.grid((3, 3, 3)).right)

@@ -36,6 +36,6 @@ def test_one_fraction_says_nothing():
 
 def test_an_outcome_reads_in_one_line():
     right = np.array([True] * 9 + [False])
-    outcome = Outcome("grid", right, np.zeros([10, 3]), np.ones(10), 1234, 2.04)
+    outcome = Outcome("grid", right, np.zeros([10, 3]), np.ones(10), 1234, 2.04, "")
     assert str(outcome) == "grid: 90.0% (59.6% to 98.2%), 1,234 passes, 2.0 s"
     assert outcome.accuracy == pytest.approx(0.9)

@@ -141,3 +141,15 @@ def test_small_grids(counts):
     margins = random_margins(5, grid, broken=0)
     seen = run(PointOrder(grid, unknown(5, grid)), margins, 3)
     assert sorted(seen) == [(image, point) for image in range(5) for point in range(len(grid))]
+
+
+@pytest.mark.parametrize("largest", [0.0, 1e-30, 1e30, np.finfo(np.float32).max])
+def test_no_margin_hides_a_point(largest):
+    """Whatever the margins are, a standing image tries every point, and a broken one breaks."""
+    margins = random_margins(6, broken=0) / 3 * np.float32(largest)
+    margins[0, 40] = -1
+    order = PointOrder(GRID, unknown(6))
+    with np.errstate(all="raise", under="ignore"):
+        seen = run(order, margins, 5)
+    assert order.standing.tolist() == [False] + 5 * [True] and order.open == 0
+    assert len({pair for pair in seen if pair[0]}) == 5 * len(GRID)

@@ -8,8 +8,10 @@ from spatial_keras.experiments import progress
 def test_the_bar_goes_on_from_the_first_step_and_shows_the_metrics(capsys):
     bar = progress.ProgressBar(steps=10, first_step=8)
     bar.on_train_begin()
-    for _ in range(2):
-        bar.on_train_batch_end(0, {"loss": np.float32(1.25), "worst_accuracy": 0.5, "other": 9.0})
+    for step in range(2):
+        bar.on_train_batch_end(
+            step, {"loss": np.float32(1.25), "worst_accuracy": 0.5, "other": 9.0}
+        )
     bar.on_train_end()
     last = capsys.readouterr().err.split("\r")[-1]
     assert "10/10" in last and "loss=1.250" in last and "worst=0.500" in last

@@ -59,3 +59,18 @@ def test_the_choice_of_xla(monkeypatch):
         monkeypatch.setattr(run_config.tf.config, "list_physical_devices", lambda kind, g=gpus: g)
         found = [RunConfig(xla=choice).use_xla for choice in ("auto", "on", "off")]
         assert found == [expected, True, False]
+
+
+@pytest.mark.parametrize("fill", [None, "reflect"])
+def test_the_warp_fills_as_asked(fill):
+    warp = RunConfig(fill=fill).warp(xla=True)
+    assert (warp.fill, warp.implementation) == (fill or "black", "gather")
+    with pytest.raises(ValueError, match="unknown --fill 'reflekt': did you mean 'reflect'"):
+        RunConfig(fill="reflekt")
+
+
+def test_a_default_batch_takes_all_images_where_they_are_fewer():
+    with pytest.warns(UserWarning, match="--batch_size is 28, all training images there are"):
+        assert RunConfig(validation_images=2).fitted_to(30).batch_size == 28
+    assert RunConfig().fitted_to(64) == RunConfig()
+    assert RunConfig(batch_size=65).fitted_to(64).batch_size == 65

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 
 from spatial_keras import SpatialWarp, TransformationSet
 from tests import oracles
@@ -326,3 +327,38 @@ def test_refuses_another_number_of_parameters(implementation):
     images, parameters = tf.zeros([2, 8, 9, 3]), tf.zeros([3, 3])
     with pytest.raises(ValueError, match="got 2 images and 3 rows of parameters"):
         SpatialWarp(implementation)(images, parameters)
+
+
+@pytest.mark.parametrize("fill", ["nearest", "reflect"])
+@both_implementations
+@both_compositions
+def test_fills_are_those_of_scipy(fill, implementation, composition):
+    """Where the shift is whole, both compositions read once, at the same points."""
+    images, parameters = noise(4, 13, 9, 2), draw(4, pixels=12.0, degrees=180.0)
+    if composition == "sequential":
+        parameters[:, :2] = np.round(parameters[:, :2])
+    warped = SpatialWarp(implementation, composition, fill)(images, parameters)
+    for image, (tx, ty, degrees), found in zip(images, parameters.astype(float), warped):
+        y, x = np.mgrid[:13, :9].astype(float)
+        x, y, angle = x - tx - 4, y - ty - 6, np.radians(degrees)
+        points = [
+            np.sin(angle) * x + np.cos(angle) * y + 6, np.cos(angle) * x - np.sin(angle) * y + 4,
+        ]  # fmt: skip
+        expected = [
+            ndimage.map_coordinates(image[..., channel], points, order=1, mode=fill)
+            for channel in range(2)
+        ]
+        np.testing.assert_allclose(found, np.stack(expected, axis=-1), atol=0.05)
+
+
+@pytest.mark.parametrize("fill", ["nearest", "reflect"])
+@both_implementations
+def test_a_constant_image_stays_one_under_fills(fill, implementation):
+    images, parameters = np.full([3, 9, 12, 1], 77.0, np.float32), draw(3)
+    warped = SpatialWarp(implementation, fill=fill)(images, parameters)
+    np.testing.assert_allclose(warped, images, atol=1e-3)
+
+
+def test_an_unknown_fill_is_refused():
+    with pytest.raises(ValueError, match="unknown fill 'reflekt': did you mean 'reflect'"):
+        SpatialWarp(fill="reflekt")

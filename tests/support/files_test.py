@@ -102,3 +102,12 @@ def test_what_fails_leaves_the_file_as_it_was(tmp_path):
     with pytest.raises(OSError, match="disk full"):
         files.write(tmp_path / "a.txt", fail)
     assert (tmp_path / "a.txt").read_text() == "whole"
+
+
+@pytest.mark.parametrize("error", [OSError("a\nb" + 300 * " c"), KeyError(), IndexError("x")])
+def test_whatever_goes_wrong_in_reading_is_one_line(error):
+    with pytest.raises(ValueError, match="^model 'x' cannot be read .*") as found:
+        with files.failures_in_one_line("model 'x' cannot be read"):
+            raise error
+    assert found.value.__cause__ is error
+    assert "\n" not in str(found.value) and 25 < len(str(found.value)) < 250

@@ -302,3 +302,26 @@ def test_config_round_trip(loss, oracle):
     assert type(loaded) is loss
     natural, worst = two_logits()
     np.testing.assert_array_equal(loaded(natural, worst), original(natural, worst))
+
+
+def test_cross_entropy_of_distributions_is_the_expected_one():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=[5, 3]), rng.dirichlet(np.ones(3), 5)
+    every = [oracles.cross_entropy(np.full(5, label), logits) for label in range(3)]
+    expected = np.sum(labels * np.stack(every, axis=1), axis=1)
+    np.testing.assert_allclose(losses.cross_entropy(labels, logits), expected, rtol=1e-6)
+
+
+def test_the_mean_of_nothing_is_0():
+    assert float(losses.mean(tf.zeros([0]))) == 0.0
+    values, weights = tf.constant([1.0, 3.0]), tf.constant([0.5, 2.0])
+    assert float(losses.mean(values)) == 2.0 and float(losses.mean(values, weights)) == 3.25
+    with pytest.raises(ValueError, match="one value per example"):
+        losses.mean(tf.zeros([2, 2]))
+
+
+def test_hits_are_of_the_likeliest_class():
+    logits = tf.constant([[0.0, 1.0], [0.0, 1.0], [2.0, 1.0]])
+    soft = tf.constant([[0.4, 0.6], [0.9, 0.1], [0.9, 0.1]])
+    for labels in (tf.constant([1, 0, 0]), soft):
+        np.testing.assert_array_equal(losses.hits(labels, logits), [1, 0, 1])

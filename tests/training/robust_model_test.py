@@ -127,6 +127,40 @@ def test_std_shifts_by_whole_pixels_in_training_only():
         np.testing.assert_array_equal(batch, images())
 
 
+class SeeingSearch(RecordedSearch):
+    """Notes the images that it is given, too."""
+
+    def __init__(self):
+        super().__init__(1, BOX)
+        self.images = []
+
+    def __call__(self, classifier, images, labels, objective, seed):
+        self.images.append(np.array(images))
+        return super().__call__(classifier, images, labels, objective, seed)
+
+
+def test_a_search_starts_from_the_shifted_images():
+    seen, search = [], SeeingSearch()
+    model = build("wo1_kl", oracles.classifier(before=[Recorder(seen.append)]), search=search)
+    model.shift = 3
+    fit(compiled(model))
+    ((batch, _),) = seen
+    np.testing.assert_array_equal(search.images[0], batch[:BATCH])
+    assert np.any(batch[:BATCH] != images())
+    worst = search.warp(batch[:BATCH], search.record[0][2])
+    np.testing.assert_array_equal(batch[BATCH:], worst)
+
+
+def test_every_batch_of_an_evaluation_has_draws_of_its_own():
+    search = RecordedSearch(1, BOX)
+    model = compiled(build("wo1_kl", search=search))
+    for _ in range(2):
+        evaluate(model, 2 * BATCH, batch_size=BATCH)
+    draws = [found for _, _, found in search.record]
+    assert np.all(np.any(draws[0] != draws[1], axis=1))
+    np.testing.assert_array_equal(draws[:2], draws[2:])
+
+
 # Evaluation and prediction.
 
 

@@ -1,0 +1,80 @@
+"""A folder of 40 images in 4 classes is trained on and evaluated by name."""
+
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from spatial_keras.experiments import command_line, evaluate, train
+from tests import small
+
+CLASSES = ("blue", "green", "red", "weiß")
+COLORS = np.uint8([[0, 0, 255], [0, 255, 0], [255, 0, 0], [255, 255, 255]])
+
+
+@pytest.fixture(name="folder")
+def write_images(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, color in zip(CLASSES, COLORS):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for i in range(10):
+            pixels = color * rng.uniform(0.5, 1, [20, 24, 1])
+            PIL.Image.fromarray(pixels.astype(np.uint8)).save(
+                tmp_path / "images" / name / f"{i}.png"
+            )
+    return tmp_path / "images"
+
+
+def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
+    flags = "--test_fraction=0.25 --image_size=32 --defense=wo3_kl --model=resnet8 --steps=3"
+    flags = (f"--dataset=folder:{folder}", *flags.split(), "--width=0.125", "--xla=off")
+    with pytest.warns(UserWarning, match="--batch_size is 28, all training images there are"):
+        run = train.prepare(small.parsed(*flags, f"--output_dir={tmp_path / 'run'}"))
+    run.train()
+    assert run.dataset.class_names == CLASSES and len(run.dataset.test_labels) == 12
+
+    config = command_line.parse(
+        evaluate.EvaluateConfig,
+        [f"--run={tmp_path / 'run'}", "--measures=natural,grid", "--grid_counts=1,1,3"],
+    )
+    prepared = evaluate.prepare(config)
+    report = prepared.run()
+    assert list(report.per_class()) == list(CLASSES)
+    np.testing.assert_array_equal(report.labels, run.dataset.test_labels)
+    written = json.loads(prepared.output.read_text())
+    assert written["flags"]["test_fraction"] == "0.25"
+    rows = prepared.output.with_suffix(".csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert {row.split(",")[2] for row in rows} == set(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "expected"), [("folder:/a/photos/", "photos"), ("cifar10", "cifar10")]
+)
+def test_the_run_is_named_by_the_folder(dataset, expected):
+    config = small.parsed(f"--dataset={dataset}", "--defense=std", "--model=resnet8")
+    assert str(config.folder) == f"runs/{expected}/resnet8_std_seed0"
+
+
+def test_a_model_from_a_file_is_trained_on(folder, tmp_path):
+    inputs = tf.keras.Input([32, 32, 3])
+    x = tf.keras.layers.Flatten()(tf.keras.layers.Rescaling(1 / 255)(inputs))
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(4, "softmax")(x))
+    model.save(tmp_path / "mine.keras")
+    flags = [
+        f"--dataset=folder:{folder}", "--test_fraction=0.25", "--image_size=32", "--batch_size=8",
+        f"--model={tmp_path / 'mine.keras'}", "--defense=std", "--xla=off",
+        f"--output_dir={tmp_path / 'run'}",
+    ]  # fmt: skip
+    run = train.prepare(small.parsed(*flags))
+    assert run.config.name == "mine_std_seed0"
+    for found, expected in zip(run.model.classifier.get_weights(), model.get_weights()):
+        np.testing.assert_array_equal(found, expected)
+    wrong = [flag.replace("=32", "=24") for flag in flags]
+    with pytest.raises(ValueError, match="takes images of 32 x 32 x 3, got 24 x 24 x 3"):
+        train.prepare(small.parsed(*wrong))
+    with pytest.raises(ValueError, match="--width has no effect on a model from a file"):
+        small.parsed(*flags, "--width=0.5")
+    with pytest.raises(ValueError, match="model 'none.keras' does not exist"):
+        train.prepare(small.parsed(*flags, "--model=none.keras"))

@@ -228,19 +228,17 @@ def test_set_that_is_not_on_disk_is_made_once(tmp_path, monkeypatch):
 
 
 def test_labels_without_a_name_are_refused(tmp_path):
-    store(tmp_path, train=examples(7, label=9), test=examples(4))
-    # TFDS itself checks what it writes, not what it reads.
-    names = tmp_path / "tiny" / "1.0.0" / "label.labels.txt"
-    assert names.exists()
+    store(tmp_path, train=examples(7), test=examples(4))
+    # TFDS checks what it writes, not what it reads.
+    (tmp_path / "tiny" / "1.0.0" / "label.labels.txt").write_text("cat\ndog\n")
     message = message_of("tiny", tmp_path)
-    assert "3 names of classes, for 0 to 2, and its split train has the label 9" in message
+    assert "2 names of classes, for 0 to 1, and its split train has the label 2" in message
 
 
-@pytest.mark.parametrize(("told", "found"), [("9", "7 images, of 9"), ("5", "more images, of 5")])
-def test_a_set_with_other_images_than_it_says_is_refused(tmp_path, told, found):
+@pytest.mark.parametrize("told", [9, 5])
+def test_a_set_with_other_images_than_it_says_is_refused(tmp_path, told):
     store(tmp_path, train=examples(7), test=examples(4))
     file = tmp_path / "tiny" / "1.0.0" / "dataset_info.json"
     assert '"7"' in file.read_text()
     file.write_text(file.read_text().replace('"7"', f'"{told}"'))
-    message = message_of("tiny", tmp_path)
-    assert "is damaged: its split train has" in message and found in message
+    assert f"expected to contain {told} elements" in message_of("tiny", tmp_path)

@@ -16,7 +16,7 @@ def outcome(name, right, angles=(0, 0, 0, 0, 0), kind=Outcome, **more):
     transformations = np.zeros([5, 3], np.float32)
     transformations[:, 2] = angles
     margins = np.where(np.asarray(right) > 0, 1.5, -0.25).astype(np.float32)
-    return kind(name, np.asarray(right), transformations, margins, 5, 0.5, **more)
+    return kind(name, np.asarray(right), transformations, margins, 5, 0.5, "", **more)
 
 
 @pytest.fixture(name="report")

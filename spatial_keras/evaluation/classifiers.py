@@ -247,7 +247,7 @@ def _options(model: Callable[..., tf.Tensor]) -> dict[str, bool]:
 
 
 def fingerprint(model: Callable[..., tf.Tensor]) -> str:
-    """Returns a hash of a model's weights, which tells whether a result is of this model.
+    """Returns a hash of a model's layers and weights, which tells whether a result is of it.
 
     Args:
       model: a tf.keras.Model, or what `load` returned. Of other functions nothing is known.
@@ -256,7 +256,12 @@ def fingerprint(model: Callable[..., tf.Tensor]) -> str:
         weights = model.get_weights()
     else:
         weights = [variable.numpy() for variable in getattr(model, "variables", ())]
-    digest = hashlib.sha256()
+    # The kinds of layers and their activations: models that differ in these may share weights.
+    kinds = [
+        (type(layer).__name__, getattr(getattr(layer, "activation", None), "__name__", ""))
+        for layer in getattr(model, "layers", ())
+    ]
+    digest = hashlib.sha256(repr(kinds).encode())
     for weight in weights:
         digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()

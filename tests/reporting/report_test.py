@@ -261,6 +261,7 @@ def test_no_classifier_is_loaded_that_is_not_asked_for(tmp_path, loaded):
 
 def test_a_classifier_that_cannot_be_loaded_is_left_out(tmp_path):
     add(tmp_path / "a")
+    (tmp_path / "a" / "run.flags").write_text(command_line.flagfile(small.parsed()))
     (tmp_path / "a" / "classifier.keras").write_bytes(b"no model")
     lines = []
     page = written(tmp_path, say=lines.append)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import spatial_keras as sk
+from spatial_keras.experiments import command_line
 from spatial_keras.reporting import subject
 from tests import small
 
@@ -13,7 +14,8 @@ from tests import small
 def make_run(tmp_path_factory):
     """The folder of a run whose classifier was given, not trained."""
     folder = tmp_path_factory.mktemp("run")
-    (folder / "run.flags").write_text("\n".join([*small.RUN, "--max_rotation=20"]))
+    flags = command_line.flagfile(small.parsed(*small.RUN, "--max_rotation=20"))
+    (folder / "run.flags").write_text(flags)
     tf.keras.utils.set_random_seed(0)
     inputs = tf.keras.Input([8, 8, 1])
     outputs = tf.keras.layers.Dense(10)(tf.keras.layers.Flatten()(inputs))
@@ -62,7 +64,8 @@ def test_rotated_images_come_with_their_predictions(found):
 
 
 def test_a_run_without_rotations_has_none(run, tmp_path):
-    (tmp_path / "run.flags").write_text("\n".join([*small.RUN, "--max_rotation=0"]))
+    flags = command_line.flagfile(small.parsed(*small.RUN, "--max_rotation=0"))
+    (tmp_path / "run.flags").write_text(flags)
     (tmp_path / "classifier.keras").write_bytes((run / "classifier.keras").read_bytes())
     assert subject.load(str(tmp_path), None) is None
 

@@ -36,7 +36,7 @@ class TensorBoardLogs(StepCallback):
         levels 0..255, [batch, height, width, channels].
       labels: their class numbers, [batch].
       class_names: the names of the classes.
-      first_step: the step that the run goes on from.
+      first_step: the step that the run continues from.
       every: steps between logs; pictures come at every tenth.
       settings: the run's flags, name -> text.
       name: the run's name on the HParams dashboard, where two runs of one name are one trial; a
@@ -263,12 +263,12 @@ class GridAccuracy(StepCallback):
     `EarlyStopping(monitor="val_grid_accuracy", mode="max")`, KerasTuner's objective.
 
     Args:
-      images: a fixed subset, grey levels 0..255, [n, height, width, channels]; not of the test set,
+      images: a fixed subset, pixel values 0..255, [n, height, width, channels]; not of the test set,
         if a choice is to be made by it.
       labels: their class numbers, [n].
       folder: TensorBoard's log folder; None for `history` only.
       every: steps between evaluations; None evaluates at the end of each epoch.
-      first_step: the step that training goes on from.
+      first_step: the step that training continues from.
       counts: the grid's points in tx, ty and rotation.
       **options: further arguments of `evaluation.Evaluator`, such as transformations, input_range.
 
@@ -340,7 +340,7 @@ def draw_examples(
 
     Args:
       model: a RobustModel with a search.
-      images: grey levels 0..255, [n, height, width, channels].
+      images: pixel values 0..255, [n, height, width, channels].
       labels: class numbers [n].
       parameters: transformations [n, 3].
       class_names: the names of the classes.

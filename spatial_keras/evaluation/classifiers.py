@@ -1,4 +1,4 @@
-"""Any classifier as a function from grey levels to logits."""
+"""Any classifier as a function from pixel values to logits."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
 
 
 class Classifier:
-    """Gives logits for grey levels, whatever scaling and outputs the wrapped model has.
+    """Gives logits for pixel values, whatever scaling and outputs the wrapped model has.
 
     What cannot run in a graph of TensorFlow (of scikit-learn, a call of `predict`) is a black box:
     it is called with tensors, or with arrays if it takes no tensors, and has no gradient.
@@ -91,7 +91,7 @@ class Classifier:
       model: a tf.keras.Model, or a function of images [batch, height, width, channels], that gives
         logits or probabilities [batch, classes], or [batch, 1] for two classes.
       input_shape: (height, width, channels) of the images.
-      input_range: what the model expects for black (grey level 0) and white (255); grey levels
+      input_range: what the model expects for black (pixel value 0) and white (255); pixel values
         are scaled linearly.
       outputs: "logits", "probabilities", or "auto": the last layer tells, else probabilities are
         detected when in [0, 1] with sum 1.
@@ -206,7 +206,7 @@ class Classifier:
         """Returns logits, float32 [batch, classes].
 
         Args:
-          images: grey levels 0..255, [batch, height, width, channels].
+          images: pixel values 0..255, [batch, height, width, channels].
           training: must be False.
         """
         outputs = tf.convert_to_tensor(self._chosen(self._call(images)))

@@ -38,12 +38,12 @@ class Evaluator:
         [batch, classes], or [batch, 1] for two classes, or the path of one (see `load`). Of a
         RobustModel its classifier. What cannot run in a graph of TensorFlow is a black box, called
         with arrays: it can be evaluated but for `gradient` and `attack`.
-      images: grey levels 0..255, [n, height, width, channels]; or a tf.data.Dataset of (images,
+      images: pixel values 0..255, [n, height, width, channels]; or a tf.data.Dataset of (images,
         labels), batched, which is read into memory.
       labels: class numbers, integer [n]; None with a tf.data.Dataset.
       transformations: the set S; the paper's by default.
       warp: applies the transformations; the paper's by default.
-      input_range: what the classifier expects for black (grey level 0) and white (255), e.g.
+      input_range: what the classifier expects for black (pixel value 0) and white (255), e.g.
         (0, 1) or (-1, 1). Transformations come before this scaling, so that what comes in from
         outside of an image is black.
       outputs: "logits", "probabilities", or "auto", which tells them apart.
@@ -360,10 +360,10 @@ def _arrays(
         )
     low, high = float(images.min()), float(images.max())
     if not (low >= 0 and high <= 255):
-        raise ValueError(f"images must be grey levels 0..255, got {low:.3g} to {high:.3g}.")
+        raise ValueError(f"images must be pixel values 0..255, got {low:.3g} to {high:.3g}.")
     if high <= 1:
         raise ValueError(
-            f"images must be grey levels 0..255, the largest given is {high:.3g}; for a "
+            f"images must be pixel values 0..255, the largest given is {high:.3g}; for a "
             "classifier of images in 0..1 multiply them by 255 and give input_range=(0, 1)."
         )
     return images, labels.astype(np.int32)

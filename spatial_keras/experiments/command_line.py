@@ -163,7 +163,7 @@ def _ends_in_one_line() -> Iterator[None]:
 
 
 def _continued() -> str:
-    """Returns the command line that goes on where this one ended."""
+    """Returns the command line that continues where this one ended."""
     line = typed()
     evaluates = any(name in line.split("--")[0] for name in ("evaluate", "evaluate.py"))
     return f"{line} --resume" if evaluates and "--resume" not in sys.argv else line

@@ -1,6 +1,6 @@
 """Ctrl-C, SIGTERM and the end of the time allowed: an end at which nothing is lost.
 
-Training goes on to the end of its step and saves a checkpoint; everything else ends at once, as
+Training continues to the end of its step and saves a checkpoint; everything else ends at once, as
 its files are whole or not there.
 """
 

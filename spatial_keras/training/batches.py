@@ -15,9 +15,9 @@ import tensorflow as tf
 
 from spatial_keras.support import classifiers
 
-_IN_RANGE = "images must be finite grey levels of at least 0 (black)"
+_IN_RANGE = "images must be finite pixel values of at least 0 (black)"
 _UNIT_RANGE = (
-    "images must be grey levels 0..255, these are 0..1: multiply them by 255; a classifier of "
+    "images must be pixel values 0..255, these are 0..1: multiply them by 255; a classifier of "
     "images in 0..1 is wrapped in a model that begins with tf.keras.layers.Rescaling(1 / 255)"
 )
 # What TensorFlow writes around the message of an assertion, and what it says of a wrong shape.

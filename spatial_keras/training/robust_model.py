@@ -32,7 +32,7 @@ class RobustModel(tf.keras.Model):
         + weight_decay * sum of ||kernel||^2 / 2
 
     (paper, equation 3). `compile`, `fit`, `evaluate`, `predict`, `save` are Keras's. Images are
-    grey levels 0..255, [batch, height, width, channels]; labels are class numbers, or
+    pixel values 0..255, [batch, height, width, channels]; labels are class numbers, or
     distributions over the classes (one-hot, soft). `compile` may be given `loss`, a Loss of
     (labels, outputs), to take the place of the cross-entropy, and further `metrics`, which see
     the outputs for the natural images (or for the worst-case ones where the training batch has no
@@ -84,7 +84,7 @@ class RobustModel(tf.keras.Model):
         xla: bool = False,
         **kwargs: Any,
     ) -> None:
-        # Without autocast: a mixed precision policy would round grey levels to 16 bits.
+        # Without autocast: a mixed precision policy would round pixel values to 16 bits.
         super().__init__(autocast=False, **kwargs)
         self._examined = classifiers.examine(classifier)
         self.classifier = classifier
@@ -216,7 +216,7 @@ class RobustModel(tf.keras.Model):
         """Returns what the search finds for the images: parameters, float32 [batch, 3].
 
         Args:
-          images: grey levels 0..255, [batch, height, width, channels].
+          images: pixel values 0..255, [batch, height, width, channels].
           labels: class numbers [batch].
           seed: two integers.
           objective: what to maximize; the model's `objective` by default.

@@ -263,7 +263,7 @@ class GridAccuracy(StepCallback):
     `EarlyStopping(monitor="val_grid_accuracy", mode="max")`, KerasTuner's objective.
 
     Args:
-      images: a fixed subset, pixel values 0..255, [n, height, width, channels]; not of the test set,
+      images: a fixed subset, pixel values 0..255, [n, height, width, channels]; not test images,
         if a choice is to be made by it.
       labels: their class numbers, [n].
       folder: TensorBoard's log folder; None for `history` only.

@@ -1,4 +1,4 @@
-"""Any classifier is read from disk and gives logits for grey levels."""
+"""Any classifier is read from disk and gives logits for pixel values."""
 
 import zipfile
 

@@ -133,11 +133,11 @@ def nothing_computed(*_, **__):
 
 
 WRONG = {
-    "0..1": (X / 255.0, Y, "images must be grey levels 0..255, these are 0..1: multiply"),
-    "0 and 1": (X // 255, Y, "images must be grey levels 0..255, these are 0..1"),
-    "bool": (X > 100, Y, "images must be grey levels 0..255, these are 0..1"),
-    "NaN": (np.where(X == 7, np.nan, X), Y, "images must be finite grey levels of at least 0"),
-    "negative": (X - 128.0, Y, "images must be finite grey levels of at least 0"),
+    "0..1": (X / 255.0, Y, "images must be pixel values 0..255, these are 0..1: multiply"),
+    "0 and 1": (X // 255, Y, "images must be pixel values 0..255, these are 0..1"),
+    "bool": (X > 100, Y, "images must be pixel values 0..255, these are 0..1"),
+    "NaN": (np.where(X == 7, np.nan, X), Y, "images must be finite pixel values of at least 0"),
+    "negative": (X - 128.0, Y, "images must be finite pixel values of at least 0"),
     "size": (X[:, 1:], Y, r"images must be \[batch, 12, 12, 1\], got shape"),
     "no batch": (X[0], Y[:12], r"images must be \[batch, 12, 12, 1\], got shape"),
     "out of range": (X, Y + 1, r"labels must be class numbers 0..3, integer \[batch\]"),

@@ -14,6 +14,7 @@ from spatial_keras.figures import names as point_names
 from spatial_keras.figures import style
 
 _LINE_STYLES = ("-", "--", ":", "-.")
+_SHORT_NAME = 16  # letters
 
 
 @style.styled
@@ -134,7 +135,9 @@ def _accuracies_over(curves: Sequence[Curve], label: str) -> Figure:
     style.check(curves=[curve.name for curve in curves])
     for curve in curves:
         style.check(x=curve.x, grid=curve.grid, natural=curve.natural)
-    rows = -(-len(curves) // 3)
+    # As many names side by side as there is room for.
+    columns = 3 if max(len(curve.name) for curve in curves) <= _SHORT_NAME else 2
+    rows = -(-len(curves) // columns)
     figure = style.new_figure(style.COLUMN, 3.9 + 0.14 * rows)
     upper, lower = figure.subplots(2, 1, sharex=True)
     _scale(lower, np.concatenate([curve.x for curve in curves]))
@@ -157,7 +160,7 @@ def _accuracies_over(curves: Sequence[Curve], label: str) -> Figure:
         axis.set_axisbelow(True)
         axis.set_ylabel(f"{name} accuracy, %")
     lower.set_xlabel(label)
-    figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
     return figure
 
 

@@ -39,6 +39,7 @@ def test_the_same_flags_may_come_back(tmp_path):
 def test_the_order_and_the_spelling_of_flags_make_no_difference(tmp_path):
     (tmp_path / FLAGS_FILE).write_text("--steps=0800\n--pgd_step_sizes=2.0,.5,3e1\n")
     RunFolder(tmp_path, CONFIG)
+    assert command_line.read(RunConfig, tmp_path / FLAGS_FILE) == CONFIG
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,6 @@ from spatial_keras.support import validation
 
 # Places in the seed of an epoch or a step, far from the replica numbers that the model puts there.
 _ORDER, _FLIPS = 1 << 20, 1 << 21
-
-
 # Batches made ahead of the step.
 _PREFETCHED = 2
 

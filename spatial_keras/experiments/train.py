@@ -213,7 +213,11 @@ def prepare(
     dataset = select_images(config, images)
     model = model or build_model(config, build_classifier(config, dataset))
     folder = run_folder.RunFolder(config.folder, config)
-    saver = _restored(config, model)
+    try:
+        saver = _restored(config, model)
+    except BaseException:
+        folder.close()
+        raise
     notes, results = saver.notes, None
     try:
         results = folder.read_results()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import textwrap
 from urllib import parse
 
 import numpy as np
 import tensorflow as tf
 
 from spatial_keras.data.dataset import Dataset, resize
-from spatial_keras.support import validation
+from spatial_keras.support import files, validation
 
 # TFDS sets of photographs, in which an image and its mirror image show the same class. No other
 # set is flipped: mirrored digits and letters are different ones, or none.
@@ -42,7 +41,7 @@ def load(name: str, data_dir: str | None, image_size: int | None) -> Dataset:
         train, test = (_read(builder, split, image_size) for split in splits)
     except tf.errors.OpError as error:
         raise ValueError(
-            f"data set '{name}' in {builder.data_dir} cannot be read: {_one_line(error)}"
+            f"data set '{name}' in {builder.data_dir} cannot be read: {files.one_line(error)}"
         ) from error
     names = tuple(builder.info.features["label"].names)
     for split, (_, labels) in zip(splits, (train, test)):
@@ -63,7 +62,7 @@ def _builder(name: str, data_dir: str | None):
         names = ["digits", *sorted(_FLIPPABLE), *tfds.list_builders()]
         raise ValueError(validation.unknown_name("data set", name, names)) from None
     except Exception as error:
-        raise ValueError(f"data set '{name}' cannot be read: {_one_line(error)}") from error
+        raise ValueError(f"data set '{name}' cannot be read: {files.one_line(error)}") from error
 
 
 def _check_features(name: str, features, image_size: int | None) -> None:
@@ -93,7 +92,7 @@ def _fetch(name: str, builder, data_dir: str | None) -> None:
         folder = "" if data_dir is None else f", data_dir='{data_dir}'"
         raise DataNotFoundError(
             f"data set '{name}' is not on disk in {builder.data_dir} and could not be fetched"
-            f" ({_one_line(error)}); on a machine with network, run: python -c"
+            f" ({files.one_line(error)}); on a machine with network, run: python -c"
             f" \"import tensorflow_datasets as tfds; tfds.load('{name}'{folder})\""
         ) from error
 
@@ -153,9 +152,3 @@ def _check_labels(name: str, split: str, labels: np.ndarray, names: tuple[str, .
             f"the labels of data set '{name}' are damaged: it has {len(names)} names of classes, "
             f"for 0 to {len(names) - 1}, and its split {split} has the label {bad[0]}."
         )
-
-
-def _one_line(error: Exception) -> str:
-    """The message without line breaks and the names of TensorFlow's nodes and ops."""
-    text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error))
-    return textwrap.shorten(text, 200, placeholder=" ...")

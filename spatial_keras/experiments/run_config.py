@@ -10,17 +10,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras.experiments import interruption
+from spatial_keras.experiments import interruption, shared_options
 from spatial_keras.experiments.options import Config, option
-from spatial_keras.geometry.sampling import FILLS
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.models import applications
 from spatial_keras.training import defenses, optimizers
 
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 LARGEST_SEED = 2**31 - 1
 # What nobody can mean, and no memory holds.
-LARGEST_SIZE, MOST_POINTS, MOST_CANDIDATES = 2048, 10**6, 10**4
+MOST_POINTS, MOST_CANDIDATES = 10**6, 10**4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +30,7 @@ class RunConfig(Config):
     dataset: str = option(
         "digits", "Data", "digits, folder:PATH, or an image set of TensorFlow Datasets."
     )
-    data_dir: str | None = option(
-        None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
-    )
+    data_dir: str | None = shared_options.data_dir()
     train_images: int | None = option(
         None,
         "Data",
@@ -63,27 +61,29 @@ class RunConfig(Config):
         "Measure natural and grid accuracy on this many training images too; default: on none.",
         low=1,
     )
-    image_size: int | None = option(
-        None, "Data", "Resize all images to this height and width.", low=1, most=LARGEST_SIZE
-    )
-    test_fraction: float | None = option(
-        None,
-        "Data",
-        "Of folder:PATH without test images: the share of each class to test on, e.g. 0.2.",
-        low=0,
-        high=1,
-        exclusive_low=True,
-        exclusive_high=True,
-    )
-    skip_damaged: bool | None = option(
-        None, "Data", "Of folder:PATH: leave out files that cannot be read."
-    )
+    image_size: int | None = shared_options.image_size("their own")
+    test_fraction: float | None = shared_options.test_fraction()
+    skip_damaged: bool | None = shared_options.skip_damaged()
 
     model: str = option(
         "resnet32",
         "Network",
         "resnet8, resnet14, resnet20, ... (6n + 2), the same after stn_, etn_ or g_, "
-        "or vgg11, vgg13, vgg16, vgg19; or a .keras or .h5 file, whose weights are trained on.",
+        "or vgg11, vgg13, vgg16, vgg19; or keras:NAME, a network of tf.keras.applications, e.g. "
+        "keras:MobileNetV3Small; or a .keras or .h5 file, whose weights are trained on.",
+    )
+    weights: str | None = option(
+        None,
+        "Network",
+        "Of keras:NAME: an .h5 file of its weights to begin with; of ImageNet's 1000 classes all "
+        "but the last layer.",
+    )
+    unsafe: bool = option(
+        False,
+        "Network",
+        "Load the model's file even if it may run code of whoever wrote it, as one with a Lambda "
+        "layer may.",
+        recorded=False,
     )
     width: float = option(
         1.0,
@@ -137,12 +137,7 @@ class RunConfig(Config):
         3.0, "Defense", "Largest shift in each direction, in pixels.", low=0
     )
 
-    fill: str | None = option(
-        None,
-        "Defense",
-        "What comes in from outside of an image; default: black, the paper's.",
-        choices=FILLS,
-    )
+    fill: str | None = shared_options.fill("Defense", "black, the paper's")
     steps: int = option(80_000, "Training", "Training steps.", low=1)
     batch_size: int = option(64, "Training", "Unique images per step.", low=1)
     optimizer: str = option(
@@ -175,12 +170,7 @@ class RunConfig(Config):
         high=LARGEST_SEED,
     )
 
-    xla: str = option(
-        "auto",
-        "Execution",
-        "Compile the search and the gradient with XLA; auto: on GPUs.",
-        choices=("auto", "on", "off"),
-    )
+    xla: str = shared_options.xla("the search and the gradient")
     mixed_precision: str = option(
         "none", "Execution", "Compute in 16 bits.", choices=tuple(POLICIES)
     )
@@ -235,8 +225,16 @@ class RunConfig(Config):
                 f"--defense must search with {MOST_CANDIDATES} candidates or steps at most, got "
                 f"'{self.defense}'."
             )
-        if self.is_model_file and self.width != _FIELDS["width"].default:
-            raise ValueError("--width has no effect on a model from a file.")
+        self._check_network()
+
+    def _check_network(self) -> None:
+        kind = "a model from a file" if self.is_model_file else "a network of Keras's"
+        if (self.is_model_file or self.is_application) and self.width != _FIELDS["width"].default:
+            raise ValueError(f"--width has no effect on {kind}.")
+        if self.weights is not None and not self.is_application:
+            raise ValueError("--weights is for --model=keras:NAME alone.")
+        if self.unsafe and not self.is_model_file:
+            raise ValueError("--unsafe is for --model=FILE alone.")
 
     def check_effects(self) -> None:
         """Raises ValueError if a flag that is set has no effect on the defense."""
@@ -250,12 +248,18 @@ class RunConfig(Config):
     def name(self) -> str:
         """The name of the run's folder within that of the data set."""
         model = pathlib.Path(self.model).stem if self.is_model_file else self.model
+        model = model.removeprefix(applications.PREFIX)
         return f"{model}_{self.defense}_seed{self.seed}"
 
     @property
     def is_model_file(self) -> bool:
         """Whether the network is read from a file."""
         return pathlib.Path(self.model).suffix in (".keras", ".h5")
+
+    @property
+    def is_application(self) -> bool:
+        """Whether the network is one of tf.keras.applications."""
+        return self.model.startswith(applications.PREFIX)
 
     @property
     def dataset_name(self) -> str:

@@ -253,8 +253,9 @@ def test_each_flagfile_describes_an_experiment(file, monkeypatch):
     monkeypatch.chdir(ROOT)
     config = small.parsed(f"--flagfile={file}")
     config.check_effects()
-    model = build_model(config.model, width=config.width)
-    assert model.name == config.model
+    options = {"weights": config.weights} if config.is_application else {"width": config.width}
+    model = build_model(config.model, **options)
+    assert model.name == config.model.removeprefix("keras:")
 
 
 # The public API.

@@ -14,6 +14,7 @@ from spatial_keras.experiments import interruption, shared_options
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.models import applications
 from spatial_keras.training import defenses, optimizers
 
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
@@ -68,7 +69,21 @@ class RunConfig(Config):
         "resnet32",
         "Network",
         "resnet8, resnet14, resnet20, ... (6n + 2), the same after stn_, etn_ or g_, "
-        "or vgg11, vgg13, vgg16, vgg19; or a .keras or .h5 file, whose weights are trained on.",
+        "or vgg11, vgg13, vgg16, vgg19; or keras:NAME, a network of tf.keras.applications, e.g. "
+        "keras:MobileNetV3Small; or a .keras or .h5 file, whose weights are trained on.",
+    )
+    weights: str | None = option(
+        None,
+        "Network",
+        "Of keras:NAME: an .h5 file of its weights to begin with; of ImageNet's 1000 classes all "
+        "but the last layer.",
+    )
+    unsafe: bool = option(
+        False,
+        "Network",
+        "Load the model's file even if it may run code of whoever wrote it, as one with a Lambda "
+        "layer may.",
+        recorded=False,
     )
     width: float = option(
         1.0,
@@ -210,8 +225,16 @@ class RunConfig(Config):
                 f"--defense must search with {MOST_CANDIDATES} candidates or steps at most, got "
                 f"'{self.defense}'."
             )
-        if self.is_model_file and self.width != _FIELDS["width"].default:
-            raise ValueError("--width has no effect on a model from a file.")
+        self._check_network()
+
+    def _check_network(self) -> None:
+        kind = "a model from a file" if self.is_model_file else "a network of Keras's"
+        if (self.is_model_file or self.is_application) and self.width != _FIELDS["width"].default:
+            raise ValueError(f"--width has no effect on {kind}.")
+        if self.weights is not None and not self.is_application:
+            raise ValueError("--weights is for --model=keras:NAME alone.")
+        if self.unsafe and not self.is_model_file:
+            raise ValueError("--unsafe is for --model=FILE alone.")
 
     def check_effects(self) -> None:
         """Raises ValueError if a flag that is set has no effect on the defense."""
@@ -225,12 +248,18 @@ class RunConfig(Config):
     def name(self) -> str:
         """The name of the run's folder within that of the data set."""
         model = pathlib.Path(self.model).stem if self.is_model_file else self.model
+        model = model.removeprefix(applications.PREFIX)
         return f"{model}_{self.defense}_seed{self.seed}"
 
     @property
     def is_model_file(self) -> bool:
         """Whether the network is read from a file."""
         return pathlib.Path(self.model).suffix in (".keras", ".h5")
+
+    @property
+    def is_application(self) -> bool:
+        """Whether the network is one of tf.keras.applications."""
+        return self.model.startswith(applications.PREFIX)
 
     @property
     def dataset_name(self) -> str:

@@ -289,14 +289,14 @@ def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model
     tf.keras.mixed_precision.set_global_policy(config.policy)
     tf.keras.utils.set_random_seed(config.seed)
     if config.is_model_file:
-        classifier = evaluation.load(config.model)
+        classifier = evaluation.load(config.model, config.unsafe)
         classifiers.check_fits(classifier, dataset.input_shape, dataset.num_classes)
         return classifier
     return models.get(
         config.model,
         num_classes=dataset.num_classes,
         input_shape=dataset.input_shape,
-        width=config.width,
+        **({"weights": config.weights} if config.is_application else {"width": config.width}),
     )
 
 

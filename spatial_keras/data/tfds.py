@@ -9,7 +9,9 @@ from urllib import parse
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.data.dataset import Dataset, resize
+from spatial_keras.data import images_on_disk, tfds_records
+from spatial_keras.data.dataset import Dataset
+from spatial_keras.data.sizing import Sizing
 from spatial_keras.support import files, validation
 
 # TFDS sets of photographs, in which an image and its mirror image show the same class. No other
@@ -29,16 +31,20 @@ class DataNotFoundError(ValueError):
     """The data set is not on disk and could not be fetched."""
 
 
-def load(name: str, data_dir: str | None, image_size: int | None) -> Dataset:
+def load(name: str, data_dir: str | None, sizing: Sizing, stream: str) -> Dataset:
     """Returns a set by name; see `data.get`."""
     builder = _builder(name, data_dir)
-    _check_features(name, builder.info.features, image_size)
+    _check_features(name, builder.info.features, sizing.size)
     # Asked about a folder that does not exist, is_prepared() logs a warning.
     if not (builder.data_path.exists() and builder.is_prepared()):
         _fetch(name, builder, data_dir)
     try:
         splits = "train", _test_split(name, builder)
-        train, test = (_read(builder, split, image_size) for split in splits)
+        number = sum(builder.info.splits[split].num_examples for split in splits)
+        shape = tfds_records.image_shape(builder.info.features, sizing)
+        on_disk = images_on_disk.are_wanted(stream, number, shape)
+        read = tfds_records.read if on_disk else _read
+        train, test = (read(builder, split, sizing) for split in splits)
     except tf.errors.OpError as error:
         raise ValueError(
             f"data set '{name}' in {builder.data_dir} cannot be read: {files.one_line(error)}"
@@ -123,15 +129,14 @@ def _test_split(name: str, builder) -> str:
     )
 
 
-def _read(builder, split: str, image_size: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _read(builder, split: str, sizing: Sizing) -> tuple[np.ndarray, np.ndarray]:
     """The images and labels of a split, in the order of its files."""
     import tensorflow_datasets as tfds
 
     def image_and_label(example: dict) -> tuple[tf.Tensor, tf.Tensor]:
-        image = example["image"]
-        return image if image_size is None else resize(image, image_size), example["label"]
+        return sizing(example["image"]), example["label"]
 
-    config = tfds.ReadConfig(try_autocache=False)
+    config = tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1)
     examples = builder.as_dataset(split=split, read_config=config).map(
         image_and_label, num_parallel_calls=tf.data.AUTOTUNE
     )

@@ -28,7 +28,8 @@ _VALUES = frozenset(
 )
 _MODULES = re.compile(
     r"keras(\.(src\.)?(layers|initializers|regularizers|constraints|activations|losses|metrics"
-    r"|optimizers|random|models|dtype_policies|mixed_precision|quantizers|ops|engine)(\.\w+)*)?"
+    r"|optimizers|random|models|dtype_policies|mixed_precision|quantizers|ops|engine)(\.\w+)*"
+    r"|\.src\.applications\.(convnext|inception_resnet_v2))?"
 )
 _FUNCTIONS = (
     tf.keras.activations,

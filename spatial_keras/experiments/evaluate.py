@@ -164,7 +164,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         classifier,
         images.test_images[first],
         images.test_labels[first],
-        transformations=config.transformations,
+        transformations=config.transformations(*images.test_images.shape[1:3]),
         warp=SpatialWarp.fastest(
             xla=xla, composition=config.composition, fill=config.fill or "black"
         ),
@@ -205,7 +205,8 @@ def load_run(
     if (folder / "classifier.keras").exists():
         classifier = evaluation.load(folder / "classifier.keras", unsafe)
         return config, classifier, {"steps": config.steps}
-    model, saver = train.restore(config)
+    unsafe = unsafe and config.is_model_file
+    model, saver = train.restore(dataclasses.replace(config, unsafe=unsafe))
     if not saver.step:
         raise ValueError(f"the run in '{folder}' has no checkpoint yet.")
     return config, model.classifier, {"steps": saver.step}

@@ -10,10 +10,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras.experiments import interruption, shared_options
+from spatial_keras.experiments import interruption, options, shared_options
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.models import applications
 from spatial_keras.training import defenses, optimizers
 
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
@@ -68,7 +69,21 @@ class RunConfig(Config):
         "resnet32",
         "Network",
         "resnet8, resnet14, resnet20, ... (6n + 2), the same after stn_, etn_ or g_, "
-        "or vgg11, vgg13, vgg16, vgg19; or a .keras or .h5 file, whose weights are trained on.",
+        "or vgg11, vgg13, vgg16, vgg19; or keras:NAME, a network of tf.keras.applications, e.g. "
+        "keras:MobileNetV3Small; or a .keras or .h5 file, whose weights are trained on.",
+    )
+    weights: str | None = option(
+        None,
+        "Network",
+        "Of keras:NAME: an .h5 file of its weights to begin with; of ImageNet's 1000 classes all "
+        "but the last layer.",
+    )
+    unsafe: bool = option(
+        False,
+        "Network",
+        "Load the model's file even if it may run code of whoever wrote it, as one with a Lambda "
+        "layer may.",
+        recorded=False,
     )
     width: float = option(
         1.0,
@@ -118,8 +133,12 @@ class RunConfig(Config):
     max_rotation: float = option(
         30.0, "Defense", "Largest rotation either way, in degrees.", low=0, most=180
     )
-    max_translation: float = option(
-        3.0, "Defense", "Largest shift in each direction, in pixels.", low=0
+    max_translation: float | str = option(
+        3.0,
+        "Defense",
+        "Largest shift in each direction, in pixels or in % of the image's size.",
+        low=0,
+        percent=True,
     )
 
     fill: str | None = shared_options.fill("Defense", "black, the paper's")
@@ -210,8 +229,16 @@ class RunConfig(Config):
                 f"--defense must search with {MOST_CANDIDATES} candidates or steps at most, got "
                 f"'{self.defense}'."
             )
-        if self.is_model_file and self.width != _FIELDS["width"].default:
-            raise ValueError("--width has no effect on a model from a file.")
+        self._check_network()
+
+    def _check_network(self) -> None:
+        kind = "a model from a file" if self.is_model_file else "a network of Keras's"
+        if (self.is_model_file or self.is_application) and self.width != _FIELDS["width"].default:
+            raise ValueError(f"--width has no effect on {kind}.")
+        if self.weights is not None and not self.is_application:
+            raise ValueError("--weights is for --model=keras:NAME alone.")
+        if self.unsafe and not self.is_model_file:
+            raise ValueError("--unsafe is for --model=FILE alone.")
 
     def check_effects(self) -> None:
         """Raises ValueError if a flag that is set has no effect on the defense."""
@@ -225,12 +252,18 @@ class RunConfig(Config):
     def name(self) -> str:
         """The name of the run's folder within that of the data set."""
         model = pathlib.Path(self.model).stem if self.is_model_file else self.model
+        model = model.removeprefix(applications.PREFIX)
         return f"{model}_{self.defense}_seed{self.seed}"
 
     @property
     def is_model_file(self) -> bool:
         """Whether the network is read from a file."""
         return pathlib.Path(self.model).suffix in (".keras", ".h5")
+
+    @property
+    def is_application(self) -> bool:
+        """Whether the network is one of tf.keras.applications."""
+        return self.model.startswith(applications.PREFIX)
 
     @property
     def dataset_name(self) -> str:
@@ -244,10 +277,9 @@ class RunConfig(Config):
         """The run's folder."""
         return pathlib.Path(self.output_dir or f"runs/{self.dataset_name}/{self.name}")
 
-    @property
-    def transformations(self) -> TransformationSet:
-        """The set S."""
-        return TransformationSet(self.max_translation, self.max_translation, self.max_rotation)
+    def transformations(self, height: int, width: int) -> TransformationSet:
+        """Returns the set S for images of a size."""
+        return box(self.max_translation, self.max_rotation, height, width)
 
     def warp(self, xla: bool, differentiable: bool = False) -> SpatialWarp:
         """Returns what applies the transformations; see SpatialWarp.fastest."""
@@ -281,6 +313,16 @@ class RunConfig(Config):
         """Returns this run with another defense, without the flags that have no effect on it."""
         unset = {name: _FIELDS[name].default for name in ineffective(defense)}
         return dataclasses.replace(self, defense=defense.name, **unset, **changes)
+
+
+def box(
+    max_translation: float | str, max_rotation: float, height: int, width: int
+) -> TransformationSet:
+    """Returns the set S for images of a size, of shifts in pixels or in percent of the size."""
+    if isinstance(max_translation, str):
+        share = options.percentage(max_translation) / 100
+        return TransformationSet.of_size(height, width, share, max_rotation)
+    return TransformationSet(max_translation, max_translation, max_rotation)
 
 
 def check_grid_counts(counts: tuple[int, ...] | None) -> None:

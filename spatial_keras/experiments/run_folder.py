@@ -122,7 +122,7 @@ def read_results(path: pathlib.Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(file.read_bytes())
-        fault = _fault(found)
+        fault = fault_of(found)
     except (ValueError, RecursionError, OSError) as error:
         fault = f"cannot be read: {' '.join(str(error).split())[:100]}"
     if fault:
@@ -138,7 +138,7 @@ def finished(path: pathlib.Path) -> dict[str, Any] | None:
         return None
 
 
-def _fault(results: Any) -> str | None:
+def fault_of(results: Any) -> str | None:
     """Returns what is wrong with results, or None."""
     if not isinstance(results, dict):
         return "are not those of a run"
@@ -226,6 +226,10 @@ def read_config(path: pathlib.Path, kind: type[options.AnyConfig]) -> options.An
     if not file.exists():
         raise ValueError(f"'{path}' is not the folder of a run: it has no {FLAGS_FILE}.")
     config = command_line.read(kind, file)
+    for flag in options.all_flags(kind):
+        if not flag.option.recorded and getattr(config, flag.field) != flag.default:
+            # Nor does a folder of somebody else's decide what is safe to load here.
+            raise ValueError(f"{file} is damaged: no run writes --{flag.name}.")
     if not command_line.is_whole(file):
         raise ValueError(
             f"{file} is damaged, it has lost lines; the command that trained the run writes them "

@@ -143,7 +143,7 @@ class Experiment:
             self.model,
             images,
             labels,
-            transformations=self.config.transformations,
+            transformations=self.config.transformations(*images.shape[1:3]),
             warp=self.config.warp(self.model.xla),
             xla=self.model.xla,
         )
@@ -211,7 +211,7 @@ def prepare(
     images = images or load_images(config)
     config = config.fitted_to(len(images.train_labels))
     dataset = select_images(config, images)
-    model = model or build_model(config, build_classifier(config, dataset))
+    model = model or build_model(config, build_classifier(config, dataset), dataset)
     folder = run_folder.RunFolder(config.folder, config)
     try:
         saver = _restored(config, model)
@@ -235,7 +235,7 @@ def restore(config: RunConfig) -> tuple[RobustModel, checkpoints.Checkpoints]:
     images = load_images(config)
     config = config.fitted_to(len(images.train_labels))
     dataset = select_images(config, images)
-    model = build_model(config, build_classifier(config, dataset))
+    model = build_model(config, build_classifier(config, dataset), dataset)
     return model, _restored(config, model)
 
 
@@ -280,7 +280,8 @@ def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
         if count is not None:
             flag = f"--{name}_images with data set '{images.name}'"
             validation.check_integer(flag, count, 1, len(there))
-    config.transformations.check_fits(*images.input_shape[:2])
+    size = images.input_shape[:2]
+    config.transformations(*size).check_fits(*size)
     return images
 
 
@@ -293,19 +294,21 @@ def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model
     tf.keras.mixed_precision.set_global_policy(config.policy)
     tf.keras.utils.set_random_seed(config.seed)
     if config.is_model_file:
-        classifier = evaluation.load(config.model)
+        classifier = evaluation.load(config.model, config.unsafe)
         classifiers.check_fits(classifier, dataset.input_shape, dataset.num_classes)
         return classifier
     return models.get(
         config.model,
         num_classes=dataset.num_classes,
         input_shape=dataset.input_shape,
-        width=config.width,
+        **({"weights": config.weights} if config.is_application else {"width": config.width}),
     )
 
 
-def build_model(config: RunConfig, classifier: tf.keras.Model) -> RobustModel:
-    """Returns the compiled RobustModel that trains the classifier."""
+def build_model(
+    config: RunConfig, classifier: tf.keras.Model, dataset: data.Dataset
+) -> RobustModel:
+    """Returns the compiled RobustModel that trains the classifier on images of a data set."""
     defense, xla = defenses.get(config.defense), config.use_xla
     optimizer = optimizers.get(
         config.optimizer,
@@ -317,7 +320,7 @@ def build_model(config: RunConfig, classifier: tf.keras.Model) -> RobustModel:
     weight = {} if config.lambda_ is None else {"regularizer_weight": config.lambda_}
     model = defense.build(
         classifier,
-        config.transformations,
+        config.transformations(*dataset.input_shape[:2]),
         config.warp(xla, differentiable=defense.search_kind == "gradient"),
         step_sizes=config.pgd_step_sizes,
         random_start=config.pgd_start != "zero",

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from spatial_keras.models import applications
 from spatial_keras.models.cost import multiply_adds  # noqa: F401 - for users
 from spatial_keras.models.etn import etn_resnet
 from spatial_keras.models.g_resnet import g_resnet
@@ -35,13 +36,17 @@ def get(name: str, **options: Any) -> tf.keras.Model:
 
     Args:
       name: "resnet", "stn_resnet", "etn_resnet" or "g_resnet" and a depth 6n + 2, e.g. "resnet32";
-        or "vgg" and 11, 13, 16 or 19.
-      **options: num_classes, input_shape, width; see the function of the family.
+        or "vgg" and 11, 13, 16 or 19; or "keras:" and a name of tf.keras.applications, e.g.
+        "keras:MobileNetV3Small".
+      **options: num_classes, input_shape, and width, or of "keras:" weights; see the function of
+        the family.
 
     Raises:
       ValueError: no network has this name.
     """
+    if name.startswith(applications.PREFIX):
+        return applications.application(name, **options)
     known = re.fullmatch(r"([a-z_]+)(\d+)", name)
     if not known or known[1] not in _FAMILIES:
-        raise ValueError(validation.unknown_name("model", name, NAMES))
+        raise ValueError(validation.unknown_name("model", name, (*NAMES, *applications.names())))
     return _FAMILIES[known[1]](int(known[2]), **options)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures, theory
-from spatial_keras.experiments import variants
+from spatial_keras.experiments import runs_csv, variants
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.experiments.variants import Variant
 from spatial_keras.reporting import subject
@@ -18,12 +18,13 @@ from spatial_keras.reporting.subject import Subject
 
 FIGURE_NAMES = (
     "rotations", "cost", "no_trade_off", "lambda", "failures", "sample_efficiency",
+    "training_cost",
 )  # fmt: skip
 
 
 # Flag -> the figures that it has an effect on.
 _OF_FIGURES = {
-    "runs": {"cost", "lambda", "sample_efficiency"},
+    "runs": {*FIGURE_NAMES} - {"rotations", "failures", "no_trade_off"},
     "run": {"rotations", "failures"},
     "data_dir": {"rotations", "failures"},
     "image": {"rotations"},
@@ -44,7 +45,8 @@ class PlotConfig(Config):
     runs: str | None = option(
         None,
         "Runs",
-        "Folder with runs of train.py or table.py in it, at any depth: for cost and lambda.",
+        "Folder with runs of train.py or table.py in it, at any depth, or a CSV file of runs that "
+        "report.py wrote: for all figures but rotations, failures and no_trade_off.",
     )
     run: str | None = option(
         None, "Runs", "Folder of one run of train.py: for rotations and failures."
@@ -160,19 +162,26 @@ def prepare(config: PlotConfig) -> Gallery:
     """Reads the results to draw.
 
     Raises:
-      ValueError: there is no such folder.
+      ValueError: they cannot be read.
     """
-    found = None if config.runs is None else variants.find(pathlib.Path(config.runs))
+    runs, damaged = (None, ()) if config.runs is None else _read(pathlib.Path(config.runs))
     return Gallery(
         list(dict.fromkeys(config.figures or FIGURE_NAMES)),
         bool(config.figures),
-        found and list(found.finished.values()),
+        runs,
         config.run,
         config.data_dir,
         config.image,
         pathlib.Path(config.output_dir),
-        found.damaged if found else (),
+        damaged,
     )
+
+
+def _read(path: pathlib.Path) -> tuple[list[dict[str, Any]], Sequence[str]]:
+    if path.suffix == ".csv":
+        return runs_csv.read(path), ()
+    found = variants.find(path)
+    return list(found.finished.values()), found.damaged
 
 
 def _rotations(gallery: Gallery) -> figures.Figure:
@@ -237,6 +246,13 @@ def _sample_efficiency(gallery: Gallery) -> figures.Figure:
     return figures.sample_efficiency(curves)
 
 
+def _training_cost(gallery: Gallery) -> figures.Figure:
+    found = gallery.variants("training_cost", also=("steps", "schedule", "optimizer"))
+    if len(found) < 2:
+        raise ImpossibleError("training_cost: needs runs of at least two recipes.")
+    return figures.training_cost(variants.cost_curves(found))
+
+
 def _no_trade_off(gallery: Gallery) -> figures.Figure:
     del gallery  # computed, not measured
     points, circles = theory.circles()
@@ -263,4 +279,5 @@ FIGURES: dict[str, Callable[[Gallery], figures.Figure]] = {
     "lambda": _lambda,
     "failures": _failures,
     "sample_efficiency": _sample_efficiency,
+    "training_cost": _training_cost,
 }

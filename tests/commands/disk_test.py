@@ -1,4 +1,4 @@
-"""Disks that are full or read-only: one line, nothing half written, and the same command goes on."""
+"""Disks that are full or read-only: one line, nothing half written, the same command goes on."""
 
 import json
 import os

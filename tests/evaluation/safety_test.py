@@ -1,5 +1,6 @@
 """No file runs its writer's code: hostile ones are made here, and whether they ran is seen."""
 
+import inspect
 import json
 import pathlib
 import zipfile
@@ -217,6 +218,28 @@ def test_the_networks_of_this_package_are_harmless(tmp_path, network):
     model = sk.models.get(network, num_classes=3, input_shape=(32, 32, 1), width=0.125)
     sk.RobustModel(model, sk.WorstOfK(2)).save(tmp_path / "model.keras")
     assert safety.dangers(tmp_path / "model.keras") == []
+
+
+@pytest.mark.parametrize(
+    ("network", "layer", "argument"),
+    [
+        pytest.param(
+            *("ConvNeXtTiny", "LayerScale", (0.5, 3)),
+            marks=pytest.mark.skipif(not compat.IS_KERAS_3, reason="Keras 2.15 cannot load it"),
+        ),
+        ("InceptionResNetV2", "CustomScaleLayer", (0.5,)),
+    ],
+)
+def test_layers_of_keras_networks_are_harmless(tmp_path, network, layer, argument):
+    module = inspect.getmodule(getattr(tf.keras.applications, network))
+    inputs = tf.keras.Input([8, 8, 3])
+    x = inputs if layer == "LayerScale" else [inputs, inputs]
+    x = tf.keras.layers.Flatten()(getattr(module, layer)(*argument)(x))
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(3)(x))
+    model.save(tmp_path / "model.keras")
+    images = np.ones([2, 8, 8, 3], np.float32)
+    loaded = classifiers.load(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(images), model(images), atol=1e-6)
 
 
 def test_a_class_that_nobody_registered_is_named(tmp_path):

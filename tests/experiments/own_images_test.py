@@ -78,3 +78,57 @@ def test_a_model_from_a_file_is_trained_on(folder, tmp_path):
         small.parsed(*flags, "--width=0.5")
     with pytest.raises(ValueError, match="model 'none.keras' does not exist"):
         train.prepare(small.parsed(*flags, "--model=none.keras"))
+
+
+def test_a_network_of_keras_is_trained_and_evaluated(folder, tmp_path, monkeypatch):
+    def small_network(input_shape, classes, **_):
+        return tf.keras.Sequential([
+            tf.keras.Input(input_shape), tf.keras.layers.Flatten(), tf.keras.layers.Dense(classes)
+        ])  # fmt: skip
+
+    small_network.__module__ = tf.keras.applications.MobileNet.__module__
+    monkeypatch.setattr(tf.keras.applications, "MobileNet", small_network)
+    small_network((32, 32, 3), 4).save_weights(tmp_path / "mine.weights.h5")
+    flags = [
+        f"--dataset=folder:{folder}", "--test_fraction=0.25", "--image_size=32", "--batch_size=8",
+        "--model=keras:MobileNet", f"--weights={tmp_path / 'mine.weights.h5'}", "--defense=std",
+        "--xla=off", "--steps=2",
+    ]  # fmt: skip
+    assert small.parsed(*flags).folder.name == "MobileNet_std_seed0"
+    run = train.prepare(small.parsed(*flags, f"--output_dir={tmp_path / 'run'}"))
+    run.train()
+    arguments = [f"--run={tmp_path / 'run'}", "--measures=natural"]
+    prepared = evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, arguments))
+    assert prepared.run().outcomes["natural"].accuracy == run.evaluate()["natural"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--model=keras:MobileNet --width=0.5", "--width has no effect on a network of Keras's"),
+        ("--model=resnet8 --weights=x.h5", "--weights is for --model=keras:NAME alone"),
+        ("--model=resnet8 --unsafe", "--unsafe is for --model=FILE alone"),
+    ],
+)
+def test_flags_of_other_networks_are_refused(flags, message):
+    with pytest.raises(ValueError, match=message):
+        small.parsed(*flags.split())
+
+
+def test_a_model_that_runs_code_is_trained_on_if_trusted(folder, tmp_path):
+    inputs = tf.keras.Input([32, 32, 3])
+    x = tf.keras.layers.Lambda(lambda images: images / 255)(inputs)
+    x = tf.keras.layers.Dense(4)(tf.keras.layers.Flatten()(x))
+    tf.keras.Model(inputs, x).save(tmp_path / "mine.keras")
+    flags = [
+        f"--dataset=folder:{folder}", "--test_fraction=0.25", "--image_size=32", "--batch_size=8",
+        f"--model={tmp_path / 'mine.keras'}", "--defense=std", "--xla=off", "--steps=1",
+        f"--output_dir={tmp_path / 'run'}",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="holds Lambda.* may run code"):
+        train.prepare(small.parsed(*flags))
+    train.prepare(small.parsed(*flags, "--unsafe")).train()
+    arguments = [f"--run={tmp_path / 'run'}", "--measures=natural"]
+    with pytest.raises(ValueError, match="holds Lambda.* may run code"):
+        evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, arguments))
+    evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, [*arguments, "--unsafe"]))

@@ -168,6 +168,17 @@ def test_flags_that_are_unknown_are_one_line(tmp_path):
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("line", ["--unsafe", "--output_dir=x", "--flagfile={}"])
+def test_flags_that_no_run_keeps_are_refused(tmp_path, line):
+    model = tmp_path / "a.keras"
+    (tmp_path / "more.flags").write_text("--unsafe\n")
+    RunFolder(tmp_path, RunConfig(model=str(model))).close()
+    with (tmp_path / FLAGS_FILE).open("a") as file:
+        file.write(line.format(tmp_path / "more.flags") + "\n")
+    with pytest.raises(ValueError, match="is damaged: no run writes --(unsafe|output_dir)"):
+        read_config(tmp_path, RunConfig)
+
+
 def test_what_killed_processes_left_is_removed(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()

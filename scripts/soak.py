@@ -5,6 +5,7 @@ Example: python scripts/soak.py --seeds=10 --kills=20
 
 import dataclasses
 import json
+import os
 import pathlib
 import random
 import re
@@ -22,7 +23,7 @@ _TINY = (
     "--steps=12 --checkpoint_every=3 --log_every=3 --test_images=30"
 ).split()
 _BEGIN = re.compile(r"run (\d+) of \d+: \w+, seed \d+$")
-_MEGABYTE = 2**20
+_ROOT = pathlib.Path(__file__).parents[1]
 
 _SEEDS = flags.DEFINE_integer("seeds", 10, f"Runs of each of {_DEFENSES}.", 1)
 _KILLS = flags.DEFINE_integer("kills", 20, "How often the second table is killed.", 1)
@@ -38,6 +39,7 @@ class Life:
       begun: of each run that it began, the number and when.
       memory: of each run, the most resident memory while it was at work, in bytes.
       lines: all that it said.
+      listener: notes it, until the end.
     """
 
     process: subprocess.Popen
@@ -45,8 +47,10 @@ class Life:
     memory: dict[int, int] = dataclasses.field(default_factory=dict)
     lines: list[str] = dataclasses.field(default_factory=list)
 
-    def listen(self) -> None:
-        """Notes what the process says, until its end."""
+    def __post_init__(self) -> None:
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+
+    def _listen(self) -> None:
         for line in self.process.stderr:
             self.lines.append(line.rstrip())
             if found := _BEGIN.match(self.lines[-1]):
@@ -68,22 +72,24 @@ class Life:
         return 1024 * int(found[1]) if found else 0
 
 
-def start(folder: pathlib.Path) -> Life:
+def start(folder: pathlib.Path, seeds: int) -> Life:
     """Starts the table in a folder, or goes on with it."""
-    script = pathlib.Path(__file__).with_name("table.py")
-    options = [f"--defenses={_DEFENSES}", f"--seeds={_SEEDS.value}", f"--output_dir={folder}"]
+    options = [f"--defenses={_DEFENSES}", f"--seeds={seeds}", f"--output_dir={folder}"]
     process = subprocess.Popen(
-        [sys.executable, str(script), *_TINY, *options],
+        [sys.executable, str(_ROOT / "scripts" / "table.py"), *_TINY, *options],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
     )  # fmt: skip
     life = Life(process)
-    threading.Thread(target=life.listen, daemon=True).start()
+    life.listener.start()
     return life
 
 
 def end(life: Life) -> None:
     """Raises RuntimeError if a table that has ended failed."""
-    if life.process.wait():
+    code = life.process.wait()
+    life.listener.join()
+    if code:
         raise RuntimeError("\n".join(life.lines[-20:]))
 
 
@@ -107,29 +113,55 @@ def accuracies(folder: pathlib.Path) -> dict[str, dict[str, float]]:
     return {file.parent.name: json.loads(file.read_text())["accuracies"] for file in files}
 
 
+def growth(memory: dict[int, int], seeds: int) -> dict[str, tuple[int, int]]:
+    """Returns the memory of the first and the last run of each defense, in MiB.
+
+    Runs of different defenses hold different amounts.
+    """
+    found = {}
+    for i, name in enumerate(_DEFENSES.split(",")):
+        first, last = i * seeds + 1, (i + 1) * seeds
+        found[name] = tuple(round(memory[run] / 2**20) for run in (first, last))
+    return found
+
+
+def soak(
+    folder: pathlib.Path, seeds: int, kills: int, seed: int
+) -> tuple[dict[str, tuple[int, int]], int]:
+    """Makes a table that is left alone, and one that is killed, in a folder.
+
+    Args:
+      folder: of the two, which are `whole` and `killed` in it.
+      seeds: runs of each defense.
+      kills: how often the second is killed, if it does not end before.
+      seed: of the moments of the kills.
+
+    Returns:
+      The memory of the first, see `growth`, and how often the second was killed.
+    """
+    life = start(folder / "whole", seeds)
+    life.watch()
+    end(life)
+    number = len(life.begun)
+    seconds = (time.monotonic() - life.begun[1]) / number
+    rng = random.Random(seed)
+    runs = sorted(rng.randint(1, number) for _ in range(kills))
+    killed = folder / "killed"
+    kills = sum(kill(start(killed, seeds), run, rng.uniform(0, seconds)) for run in runs)
+    end(start(killed, seeds))
+    return growth(life.memory, seeds), kills
+
+
 def main(_: list[str]) -> None:
     """Makes the two tables and says how they compare."""
     with tempfile.TemporaryDirectory() as temporary:
-        whole, killed = (pathlib.Path(temporary, name) for name in ("whole", "killed"))
-        life = start(whole)
-        life.watch()
-        end(life)
-        number, ended = max(life.begun), time.monotonic()
-        first, last = life.memory[1], life.memory[number]
-        print(f"{number} runs; resident memory in MiB:")
-        print(*(f"{life.memory[run] / _MEGABYTE:.0f}" for run in sorted(life.begun)))
-        print(f"the last run against the first: {100 * (last / first - 1):+.1f}%")
-
-        rng = random.Random(_SEED.value)
-        seconds = (ended - life.begun[1]) / number
-        runs = sorted(rng.randint(1, number) for _ in range(_KILLS.value))
-        kills = sum(kill(start(killed), run, rng.uniform(0, seconds)) for run in runs)
-        end(start(killed))
-        found, expected = accuracies(killed), accuracies(whole)
-        print(f"killed {kills} times; runs with other accuracies: "
-              f"{[run for run in expected if found.get(run) != expected[run]]}")  # fmt: skip
-        rows = [(folder / "table.csv").read_text().splitlines() for folder in (whole, killed)]
-        print(len(found), len(rows))
+        folder = pathlib.Path(temporary)
+        memory, kills = soak(folder, _SEEDS.value, _KILLS.value, _SEED.value)
+        expected, found = accuracies(folder / "whole"), accuracies(folder / "killed")
+    different = [run for run in {*expected, *found} if found.get(run) != expected.get(run)]
+    print(f"{len(expected)} runs, killed {kills} times, with other accuracies: {different}")
+    for name, (first, last) in memory.items():
+        print(f"{name}: {first} MiB in its first run, {last} in its last, {last / first - 1:+.1%}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+from unittest import mock
 
 import pytest
 import tensorflow as tf
@@ -47,7 +48,9 @@ def files_of(folder: pathlib.Path) -> dict[str, bytes]:
 
 def refused(script, *arguments, code=1):
     """Returns the line with which a command ended that could not write."""
-    found = script_calls.call(script_calls.command(script, *arguments))
+    command = script_calls.command(script, *arguments)
+    with mock.patch("sys.argv", command[1:]):
+        found = script_calls.call(command)
     assert found.returncode == code, found.stderr
     (line,) = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
     assert "Traceback" not in found.stderr

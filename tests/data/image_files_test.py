@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 import zlib
 
 import numpy as np
@@ -148,7 +147,7 @@ def test_few_bytes_that_say_to_be_many_pixels_are_refused(tmp_path, suffix, kind
     file = tmp_path / f"bomb.{suffix}"
     PIL.Image.new("RGB", (8, 8)).save(file)
     content = file.read_bytes()
-    wide = (20_000).to_bytes(4, "little" if suffix == "bmp" else "big")
+    wide = (9_000).to_bytes(4, "little" if suffix == "bmp" else "big")
     if suffix == "png":
         header = content[12:16] + wide + wide + content[24:29]
         checksum = zlib.crc32(header).to_bytes(4, "big")
@@ -159,9 +158,7 @@ def test_few_bytes_that_say_to_be_many_pixels_are_refused(tmp_path, suffix, kind
         place = content.index(b"\xff\xc0") + 5
         content = content[:place] + wide[2:] + wide[2:] + content[place + 4 :]
     file.write_bytes(content)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-        assert "it has 20000 x 20000 pixels, more than 67,108,864" in named(file, kind)
+    assert "it has 9000 x 9000 pixels, more than 67,108,864" in named(file, kind)
 
 
 def test_no_format_is_read_for_which_pillow_runs_a_program(tmp_path, monkeypatch):

@@ -142,7 +142,9 @@ def test_each_door_is_used_by_its_rooms(file):
 
 @per_file(LIBRARY)
 def test_compiled_code_stays_in_tensorflow_and_nothing_prints(file):
-    banned = {"py_function", "numpy_function", "map_fn"}
+    # What reads files is never compiled.
+    python = set() if room_of(file) == "data" else {"py_function", "numpy_function"}
+    banned = {*python, "map_fn"}
     shown = set() if room_of(file) == "commands" else {"print"}
     assert not called_names(file) & (banned | shown)
 

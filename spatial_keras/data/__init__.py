@@ -1,4 +1,4 @@
-"""Image classification sets in memory, by name.
+"""Image classification sets, by name: in memory, or read from disk where they are large.
 
 A set is "digits", which scikit-learn ships, any image classification set of TensorFlow Datasets, or
 images of one's own in folders.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from spatial_keras.data import digits, tfds
 from spatial_keras.data.dataset import Dataset
 from spatial_keras.data.folder import from_folder
+from spatial_keras.data.images_on_disk import STREAMS
+from spatial_keras.data.sizing import Sizing
 from spatial_keras.data.tfds import DataNotFoundError
 from spatial_keras.support import validation
 
@@ -23,32 +25,45 @@ def get(
     image_size: int | None = None,
     test_fraction: float | None = None,
     skip_damaged: bool = False,
+    crop: float | None = None,
+    stream: str = "auto",
 ) -> Dataset:
     """Returns an image classification set by name.
 
     Args:
       name: "digits"; "folder:PATH", see `from_folder`; or a TFDS set such as "cifar10" with, if
         necessary, its configuration ("emnist/letters") and version ("cifar10:3.0.2"). It must have
-        the features `image` (uint8) and `label` (a class), a split `train`, and a labelled split
-        `test` or `validation`.
+        the features `image` (uint8) and `label` (a class), and a split `train` or a labelled split
+        `test` or `validation`; one without `train`, such as "cifar10_1", has no training images.
       data_dir: folder of the TFDS sets; None is the default of TFDS. A set that is not there is
         fetched into it.
       image_size: height and width to resize all images to; None leaves them as they are, digits at
         32. Needed for sets whose images differ in size.
-      test_fraction: of folders without test images, the share of each class to test on.
+      test_fraction: where there are no test images, the share of each class to test on.
       skip_damaged: of folders, whether files that cannot be read are left out.
+      crop: the side of the square in the middle of an image that is cut out before it is resized,
+        as a share of the shorter side, in (0, 1]; None resizes the whole image to a square.
+      stream: "on" leaves the images on disk, from where they are read when they are needed, "off"
+        holds them in memory, and "auto" does so where they take at most 2 GiB. What is read is the
+        same.
 
     Raises:
       ValueError: there is no such set, or it is not of this kind, or cannot be read.
       DataNotFoundError: it is not on disk and could not be fetched.
     """
-    if image_size is not None:
-        validation.check_integer("image_size", image_size, 1)
+    sizing = Sizing(image_size, crop)
+    validation.check_name("stream", stream, STREAMS)
     if name.startswith(FOLDER):
         path = name[len(FOLDER) :]
-        return from_folder(path, image_size, test_fraction, skip_damaged=skip_damaged)
-    if test_fraction is not None or skip_damaged:
-        raise ValueError(f"--test_fraction and --skip_damaged are for folders, not for '{name}'.")
+        return from_folder(
+            path, image_size, test_fraction, skip_damaged=skip_damaged, crop=crop, stream=stream
+        )
+    if skip_damaged:
+        raise ValueError(f"--skip_damaged is for folders, not for '{name}'.")
     if name == "digits":
+        if test_fraction is not None:
+            raise ValueError("--test_fraction has no effect: 'digits' has test images.")
+        if crop is not None or stream == "on":
+            raise ValueError("--crop and --stream=on are for images in files, not for 'digits'.")
         return digits.load(image_size or 32)
-    return tfds.load(name, data_dir, image_size)
+    return tfds.load(name, data_dir, sizing, stream, test_fraction)

@@ -1,4 +1,4 @@
-"""Images in memory, and the batches a network is trained on.
+"""Images in memory or on disk, and the batches a network is trained on.
 
 Pixels stay what they are, uint8 from 0 to 255. The batches depend on the seed and the step alone,
 so a run that stopped continues with the ones it has not seen.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from spatial_keras.data.images_on_disk import ImagesOnDisk, without_autotuning
 from spatial_keras.support import validation
 
 # Places in the seed of an epoch or a step, far from the replica numbers that the model puts there.
@@ -23,11 +24,12 @@ _PREFETCHED = 2
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """An image classification set in memory.
+    """An image classification set.
 
     Attributes:
       name: the name it was found by.
-      train_images: uint8 [n, height, width, channels], pixel values 0 to 255.
+      train_images: uint8 [n, height, width, channels], pixel values 0 to 255; in memory, or on
+        disk, of which `np.asarray(train_images[rows])` reads a part.
       train_labels: int32 [n], from 0 to `num_classes` - 1.
       test_images: uint8 [m, height, width, channels], as the training images.
       test_labels: int32 [m].
@@ -36,9 +38,9 @@ class Dataset:
     """
 
     name: str
-    train_images: np.ndarray = dataclasses.field(repr=False)
+    train_images: np.ndarray | ImagesOnDisk = dataclasses.field(repr=False)
     train_labels: np.ndarray = dataclasses.field(repr=False)
-    test_images: np.ndarray = dataclasses.field(repr=False)
+    test_images: np.ndarray | ImagesOnDisk = dataclasses.field(repr=False)
     test_labels: np.ndarray = dataclasses.field(repr=False)
     class_names: tuple[str, ...]
     flip_keeps_label: bool
@@ -51,7 +53,7 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """The shape of one image: (height, width, channels)."""
-        return self.train_images.shape[1:]
+        return tuple(self.train_images.shape[1:])
 
     def hold_out(self, count: int) -> Dataset:
         """Returns the set with some of the training images in place of the test images.
@@ -109,7 +111,8 @@ class Dataset:
         Every epoch is a permutation of the training images keyed on (seed, epoch), cut into full
         batches; the rest, less than one batch, sits that epoch out. Left-right flips are keyed on
         (seed, step). So the stream from step n is the stream from step 0 without its first n
-        batches, and no batch is made that is not asked for.
+        batches, and no batch is made, and no image read, that is not asked for. The batches of
+        images on disk are those of images in memory.
 
         Args:
           batch_size: images per batch, at most the number of training images.
@@ -124,13 +127,39 @@ class Dataset:
         Raises:
           ValueError: a number is outside its range.
         """
+        flip = self.flip_keeps_label if flip is None else flip
+        rows = self._training_rows(batch_size, seed, first_step)
+        with tf.device("CPU"):
+            labels = tf.constant(self.train_labels)
+
+        def finish(step: tf.Tensor, images: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            if flip:
+                images = _flip_half(images, _key(seed, step, _FLIPS))
+            return images, tf.gather(labels, rows)
+
+        steps = tf.data.Dataset.counter(first_step)
+        batches = tf.data.Dataset.zip((steps, self._read(rows)))
+        batches = batches.map(lambda step, pair: finish(step, *pair)).prefetch(_PREFETCHED)
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return batches.apply(endless).with_options(without_autotuning())
+
+    def check_batch(self, batch_size: int, seed: int, step: int) -> None:
+        """Reads the images of one training batch, where they are on disk.
+
+        Raises:
+          ValueError: one cannot be read; which, and why, in one line.
+        """
+        if isinstance(self.train_images, ImagesOnDisk):
+            rows = self._training_rows(batch_size, seed, step)
+            self.train_images[next(rows.as_numpy_iterator())].check()
+
+    def _training_rows(self, batch_size: int, seed: int, first_step: int) -> tf.data.Dataset:
+        """The row numbers of the images of each batch, int32 [batch_size], from a step on."""
         count = len(self.train_labels)
         validation.check_integer(f"batch_size of data set '{self.name}'", batch_size, 1, count)
         validation.check_integer("seed", seed, 0, 2**31 - 1)
         validation.check_integer("first_step", first_step, 0)
         steps_per_epoch = count // batch_size
-        flip = self.flip_keeps_label if flip is None else flip
-        images, labels = self._train_tensors
 
         def epoch_rows(epoch: tf.Tensor) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(
@@ -139,32 +168,21 @@ class Dataset:
             used = order[: steps_per_epoch * batch_size]
             return tf.data.Dataset.from_tensor_slices(tf.reshape(used, [-1, batch_size]))
 
-        def batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            chosen = tf.gather(images, rows)
-            if flip:
-                chosen = _flip_half(chosen, _key(seed, step, _FLIPS))
-            return chosen, tf.gather(labels, rows)
-
         first_epoch, passed = divmod(first_step, steps_per_epoch)
-        rows = tf.data.Dataset.counter(first_epoch).flat_map(epoch_rows).skip(passed)
-        steps = tf.data.Dataset.counter(first_step)
-        batches = tf.data.Dataset.zip((steps, rows)).map(batch).prefetch(_PREFETCHED)
-        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        return batches.apply(endless).with_options(_without_autotuning())
+        return tf.data.Dataset.counter(first_epoch).flat_map(epoch_rows).skip(passed)
+
+    def _read(self, rows: tf.data.Dataset) -> tf.data.Dataset:
+        """Pairs of the training images of batches of row numbers, and these."""
+        if isinstance(self.train_images, ImagesOnDisk):
+            return self.train_images.batches(rows)
+        images = self._train_tensor
+        return rows.map(lambda numbers: (tf.gather(images, numbers), numbers))
 
     @functools.cached_property
-    def _train_tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
+    def _train_tensor(self) -> tf.Tensor:
         """One copy for all streams, in host memory, where tf.data gathers."""
         with tf.device("CPU"):
-            return tf.constant(self.train_images), tf.constant(self.train_labels)
-
-
-def _without_autotuning() -> tf.data.Options:
-    # In TensorFlow 2.15 the autotuner's thread sleeps for up to a minute, and the end of `fit`
-    # waits for it. There is nothing to tune here.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return options
+            return tf.constant(self.train_images)
 
 
 def _key(seed: int, index: tf.Tensor, place: int) -> tf.Tensor:
@@ -177,11 +195,6 @@ def _flip_half(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     coins = tf.random.stateless_uniform([batch_size, 1], key, 0, 2, dtype=tf.int32, alg="philox")
     columns = tf.range(width)
     return tf.gather(images, tf.where(coins == 1, columns[::-1], columns), axis=2, batch_dims=1)
-
-
-def resize(images: tf.Tensor, size: int) -> tf.Tensor:
-    """Returns images, uint8, at another height and width."""
-    return tf.cast(tf.round(tf.image.resize(images, [size, size], antialias=True)), tf.uint8)
 
 
 def hold_out_by_class(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from spatial_keras.data.dataset import Dataset, resize
+from spatial_keras.data.dataset import Dataset
+from spatial_keras.data.sizing import resize
 
 
 def load(size: int) -> Dataset:

@@ -10,15 +10,19 @@ import os
 import pathlib
 import unicodedata
 import warnings
+from collections.abc import Sequence
+from concurrent import futures
 
 import numpy as np
 
-from spatial_keras.data.dataset import Dataset, hold_out_by_class, resize
-from spatial_keras.support import files, validation
+from spatial_keras.data import image_files, images_on_disk
+from spatial_keras.data.dataset import Dataset, hold_out_by_class
+from spatial_keras.data.images_on_disk import ImagesOnDisk
+from spatial_keras.data.sizing import Sizing
+from spatial_keras.support import validation
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 _TEST_FOLDERS = ("test", "val", "validation")
-_GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 _SHOWN = 3
 
 
@@ -28,6 +32,8 @@ def from_folder(
     test_fraction: float | None = None,
     seed: int = 0,
     skip_damaged: bool = False,
+    crop: float | None = None,
+    stream: str = "auto",
 ) -> Dataset:
     """Reads an image classification set from folders.
 
@@ -42,7 +48,11 @@ def from_folder(
       test_fraction: share of each class to hold out for testing, in (0, 1); needed, and allowed,
         only where there is no folder of test images.
       seed: of the draw of those held out.
-      skip_damaged: leave out files that cannot be read, with a warning; else they are refused.
+      skip_damaged: leave out files that cannot be read, with a warning; else they are refused: of
+        images that stay on disk, when they are read.
+      crop: as for `data.get`.
+      stream: as for `data.get`. With `skip_damaged` images that stay on disk are all read once to
+        begin with.
 
     Raises:
       ValueError: there are no such folders, a class has no images, or a file cannot be read.
@@ -58,21 +68,20 @@ def from_folder(
             if test is None
             else f"--test_fraction has no effect: '{test}' holds the test images."
         )
-    reader = _Reader(root, image_size, skip_damaged)
-    found = [reader.read(train, classes)]
+    files = _Files(root, Sizing(image_size, crop), skip_damaged)
+    files.add(train, classes)
     if test is not None:
         _check_classes(test, classes)
-        found.append(reader.read(test, classes))
-    images = reader.stack([image for part, _ in found for image in part])
-    labels = np.concatenate([labels for _, labels in found])
+        files.add(test, classes)
+    images = files.read(stream)
     if test is None:
         validation.check_range(
             "test_fraction", test_fraction, 0, 1, exclusive_low=True, exclusive_high=True
         )
-        is_test = hold_out_by_class(labels, classes, test_fraction, seed)
+        is_test = hold_out_by_class(files.labels, classes, test_fraction, seed)
     else:
-        is_test = np.arange(len(labels)) >= len(found[0][1])
-    parts = [part[rows] for rows in (~is_test, is_test) for part in (images, labels)]
+        is_test = files.parts == 1
+    parts = [part[rows] for rows in (~is_test, is_test) for part in (images, files.labels)]
     return Dataset(f"folder:{path}", *parts, tuple(classes), flip_keeps_label=False)
 
 
@@ -105,47 +114,99 @@ def _check_classes(test: pathlib.Path, classes: list[str]) -> None:
             raise ValueError(validation.unknown_name(f"class in '{test}'", name, classes))
 
 
-class _Reader:
-    """Reads the images of all classes, of one size and one kind.
+class _Files:
+    """The files of all classes, and their images, of one size and one kind.
 
     Args:
       root: the folder, for messages.
-      image_size: height and width to resize to; None leaves images as they are.
+      sizing: brings images to one size.
       skip_damaged: whether to leave out what cannot be read.
+
+    Attributes:
+      paths: the files.
+      labels: their classes, int32 [n].
+      parts: whether they are of the first folder added, 0, or of the second, 1, [n].
     """
 
-    def __init__(self, root: pathlib.Path, image_size: int | None, skip_damaged: bool) -> None:
-        self._root, self._image_size, self._skip = root, image_size, skip_damaged
+    def __init__(self, root: pathlib.Path, sizing: Sizing, skip_damaged: bool) -> None:
+        self._root, self._sizing, self._skip = root, sizing, skip_damaged
+        self._folders: list[pathlib.Path] = []
+        self._classes: Sequence[str] = ()
+        self.paths: list[pathlib.Path] = []
+        self.labels, self.parts = np.zeros(0, np.int32), np.zeros(0, int)
 
-    def read(self, folder: pathlib.Path, classes: list[str]) -> tuple[list[np.ndarray], np.ndarray]:
-        """Returns the images [height, width, 1 or 3] in a folder of classes, and their labels."""
-        images, labels, damaged = [], [], []
+    def add(self, folder: pathlib.Path, classes: Sequence[str]) -> None:
+        """Adds the files in a folder of classes."""
         folders = _subfolders(folder)
-        for label, name in enumerate(classes):
-            before = len(images)
-            for file in _image_files(folders[name]) if name in folders else ():
-                try:
-                    images.append(self._image(file))
-                    labels.append(label)
-                except ValueError as error:
-                    if not self._skip:
-                        raise ValueError(
-                            f"{str(error)[:-1]}; --skip_damaged leaves it out."
-                        ) from error
-                    damaged.append(file)
-            if len(images) == before:
-                raise ValueError(f"class '{name}' has no images in '{folder}'.")
-        if damaged:
-            shown = ", ".join(map(str, damaged[:_SHOWN])) + (", ..." if damaged[_SHOWN:] else "")
-            warnings.warn(f"{len(damaged)} damaged images are left out: {shown}", stacklevel=4)
-        return images, np.array(labels, np.int32)
+        found = [_image_files(folders[name]) if name in folders else [] for name in classes]
+        counts = [len(files) for files in found]
+        self.paths += [file for files in found for file in files]
+        labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
+        self.labels = np.concatenate([self.labels, labels])
+        self.parts = np.concatenate([self.parts, np.full(len(labels), len(self._folders))])
+        self._folders.append(folder)
+        self._classes = classes
+        self._check_each_class_has_images()
 
-    def _image(self, file: pathlib.Path) -> np.ndarray:
-        image = _decoded(file)
-        return image if self._image_size is None else resize(image, self._image_size).numpy()
+    def _check_each_class_has_images(self) -> None:
+        for part, folder in enumerate(self._folders):
+            counts = np.bincount(self.labels[self.parts == part], minlength=len(self._classes))
+            for name, count in zip(self._classes, counts):
+                if not count:
+                    raise ValueError(f"class '{name}' has no images in '{folder}'.")
 
-    def stack(self, images: list[np.ndarray]) -> np.ndarray:
-        """Returns images as one array, of one channel if all are grey, else of three."""
+    def read(self, stream: str) -> np.ndarray | ImagesOnDisk:
+        """Returns the images, in memory or, as `stream` says, on disk; drops damaged files."""
+        shape = self._shape_of_first()
+        if not images_on_disk.are_wanted(stream, len(self.paths), shape):
+            images = [self._image(file) for file in self.paths]
+            self._drop([image is None for image in images])
+            return self._stack([image for image in images if image is not None])
+        if self._skip:
+            with futures.ThreadPoolExecutor() as pool:
+                self._drop(list(pool.map(_is_damaged, self.paths)))
+        all_grey = all(map(image_files.is_grey, self.paths))
+        reader = image_files.FileReader(
+            self.paths, self._sizing, (*shape[:2], 1 if all_grey else 3)
+        )
+        return ImagesOnDisk(reader, np.arange(len(self.paths)))
+
+    def _shape_of_first(self) -> tuple[int, int, int]:
+        """The shape of the first image that can be read, as one of a coloured set."""
+        if self._sizing.size is not None:
+            return self._sizing.size, self._sizing.size, 3
+        for file in self.paths:
+            try:
+                return (*image_files.decoded(file).shape[:2], 3)
+            except ValueError as error:
+                self._refuse(error)
+        return 0, 0, 3
+
+    def _image(self, file: pathlib.Path) -> np.ndarray | None:
+        """The pixels of a file, uint8 [height, width, 1 or 3]; None if it is damaged."""
+        try:
+            return np.asarray(self._sizing(image_files.decoded(file)))
+        except ValueError as error:
+            self._refuse(error)
+            return None
+
+    def _refuse(self, error: ValueError) -> None:
+        if not self._skip:
+            raise ValueError(f"{str(error)[:-1]}; --skip_damaged leaves it out.") from error
+
+    def _drop(self, damaged: Sequence[bool]) -> None:
+        files = [file for file, is_damaged in zip(self.paths, damaged) if is_damaged]
+        if not files:
+            return
+        shown = ", ".join(map(str, files[:_SHOWN])) + (", ..." if files[_SHOWN:] else "")
+        warnings.warn(f"{len(files)} damaged images are left out: {shown}", stacklevel=4)
+        kept = ~np.array(damaged)
+        self.paths = [file for file, is_kept in zip(self.paths, kept) if is_kept]
+        self.labels, self.parts = self.labels[kept], self.parts[kept]
+        self._check_each_class_has_images()
+
+    def _stack(self, images: list[np.ndarray]) -> np.ndarray:
+        """Images as one array, of one channel if all are grey, else of three."""
         sizes = {image.shape[:2] for image in images}
         if len(sizes) > 1:
             shown = " and ".join(f"{height}x{width}" for height, width in sorted(sizes)[:2])
@@ -157,30 +218,17 @@ class _Reader:
         return np.stack([np.broadcast_to(image, shape[1:]) for image in images])
 
 
+def _is_damaged(file: pathlib.Path) -> bool:
+    try:
+        image_files.decoded(file)
+    except ValueError:
+        return True
+    return False
+
+
 def _image_files(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(
         file
         for file in folder.rglob("*")
         if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".") and file.is_file()
     )
-
-
-def _decoded(file: pathlib.Path) -> np.ndarray:
-    """Returns the pixels of a file, uint8 [height, width, 1 or 3]."""
-    import PIL.Image
-    import PIL.ImageOps
-
-    with files.failures_in_one_line(f"image '{file}' cannot be read"):
-        with PIL.Image.open(file) as opened:
-            image = PIL.ImageOps.exif_transpose(opened)
-        if image.mode in _GREY_MODES:
-            return _grey(np.asarray(image if image.mode != "LA" else image.convert("L")))
-        return np.asarray(image.convert("RGB"))
-
-
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    if pixels.dtype == bool:
-        pixels = pixels * np.uint8(255)
-    elif pixels.dtype != np.uint8:  # of 16 bits; 257 * 255 = 65535
-        pixels = np.round(pixels / 257).astype(np.uint8)
-    return pixels[..., np.newaxis]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
+from spatial_keras.experiments import shared_options
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.experiments.run_config import (
     LARGEST_SEED,
-    LARGEST_SIZE,
     MOST_CANDIDATES,
     RunConfig,
     box,
     check_grid_counts,
 )
-from spatial_keras.geometry.sampling import FILLS
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import COMPOSITIONS
 
@@ -61,28 +60,10 @@ class EvaluateConfig(Config):
         "Data",
         "digits, folder:PATH, or an image set of TensorFlow Datasets; default: as --run.",
     )
-    data_dir: str | None = option(
-        None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
-    )
-    image_size: int | None = option(
-        None,
-        "Data",
-        "Resize all images to this height and width; default: as --run.",
-        low=1,
-        most=LARGEST_SIZE,
-    )
-    test_fraction: float | None = option(
-        None,
-        "Data",
-        "Of folder:PATH without test images: the share of each class to test on, e.g. 0.2.",
-        low=0,
-        high=1,
-        exclusive_low=True,
-        exclusive_high=True,
-    )
-    skip_damaged: bool | None = option(
-        None, "Data", "Of folder:PATH: leave out files that cannot be read."
-    )
+    data_dir: str | None = shared_options.data_dir()
+    image_size: int | None = shared_options.image_size("as --run")
+    test_fraction: float | None = shared_options.test_fraction()
+    skip_damaged: bool | None = shared_options.skip_damaged()
     limit: int | None = option(
         None, "Data", "Evaluate the first test images only, this many; default: all.", low=1
     )
@@ -103,12 +84,7 @@ class EvaluateConfig(Config):
         low=0,
         percent=True,
     )
-    fill: str | None = option(
-        None,
-        "Measures",
-        "What comes in from outside of an image; default: as --run, or black.",
-        choices=FILLS,
-    )
+    fill: str | None = shared_options.fill("Measures", "as --run, or black")
     composition: str = option(
         "sequential",
         "Measures",
@@ -151,12 +127,7 @@ class EvaluateConfig(Config):
     batch_size: int | None = option(
         None, "Execution", "Images per pass; default: 256, 512 on GPUs.", low=1, most=65_536
     )
-    xla: str = option(
-        "auto",
-        "Execution",
-        "Compile the passes with XLA; auto: on GPUs.",
-        choices=("auto", "on", "off"),
-    )
+    xla: str = shared_options.xla("the passes")
 
     output: str | None = option(
         None,

@@ -10,9 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras.experiments import interruption, options
+from spatial_keras.experiments import interruption, options, shared_options
 from spatial_keras.experiments.options import Config, option
-from spatial_keras.geometry.sampling import FILLS
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.models import applications
@@ -21,7 +20,7 @@ from spatial_keras.training import defenses, optimizers
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 LARGEST_SEED = 2**31 - 1
 # What nobody can mean, and no memory holds.
-LARGEST_SIZE, MOST_POINTS, MOST_CANDIDATES = 2048, 10**6, 10**4
+MOST_POINTS, MOST_CANDIDATES = 10**6, 10**4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +30,7 @@ class RunConfig(Config):
     dataset: str = option(
         "digits", "Data", "digits, folder:PATH, or an image set of TensorFlow Datasets."
     )
-    data_dir: str | None = option(
-        None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
-    )
+    data_dir: str | None = shared_options.data_dir()
     train_images: int | None = option(
         None,
         "Data",
@@ -64,21 +61,9 @@ class RunConfig(Config):
         "Measure natural and grid accuracy on this many training images too; default: on none.",
         low=1,
     )
-    image_size: int | None = option(
-        None, "Data", "Resize all images to this height and width.", low=1, most=LARGEST_SIZE
-    )
-    test_fraction: float | None = option(
-        None,
-        "Data",
-        "Of folder:PATH without test images: the share of each class to test on, e.g. 0.2.",
-        low=0,
-        high=1,
-        exclusive_low=True,
-        exclusive_high=True,
-    )
-    skip_damaged: bool | None = option(
-        None, "Data", "Of folder:PATH: leave out files that cannot be read."
-    )
+    image_size: int | None = shared_options.image_size("their own")
+    test_fraction: float | None = shared_options.test_fraction()
+    skip_damaged: bool | None = shared_options.skip_damaged()
 
     model: str = option(
         "resnet32",
@@ -156,12 +141,7 @@ class RunConfig(Config):
         percent=True,
     )
 
-    fill: str | None = option(
-        None,
-        "Defense",
-        "What comes in from outside of an image; default: black, the paper's.",
-        choices=FILLS,
-    )
+    fill: str | None = shared_options.fill("Defense", "black, the paper's")
     steps: int = option(80_000, "Training", "Training steps.", low=1)
     batch_size: int = option(64, "Training", "Unique images per step.", low=1)
     optimizer: str = option(
@@ -194,12 +174,7 @@ class RunConfig(Config):
         high=LARGEST_SEED,
     )
 
-    xla: str = option(
-        "auto",
-        "Execution",
-        "Compile the search and the gradient with XLA; auto: on GPUs.",
-        choices=("auto", "on", "off"),
-    )
+    xla: str = shared_options.xla("the search and the gradient")
     mixed_precision: str = option(
         "none", "Execution", "Compute in 16 bits.", choices=tuple(POLICIES)
     )

@@ -110,7 +110,7 @@ def read_results(path: pathlib.Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(file.read_bytes())
-        fault = _fault(found)
+        fault = fault_of(found)
     except (ValueError, RecursionError, OSError) as error:
         fault = f"cannot be read: {' '.join(str(error).split())[:100]}"
     if fault:
@@ -126,7 +126,7 @@ def finished(path: pathlib.Path) -> dict[str, Any] | None:
         return None
 
 
-def _fault(results: Any) -> str | None:
+def fault_of(results: Any) -> str | None:
     """Returns what is wrong with results, or None."""
     if not isinstance(results, dict):
         return "are not those of a run"

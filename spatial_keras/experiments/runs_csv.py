@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from spatial_keras.experiments import run_folder
 from spatial_keras.training import defenses
 
 COLUMNS = (
@@ -52,6 +54,39 @@ def to_csv(runs: Iterable[Mapping[str, Any]]) -> str:
     writer.writerow(COLUMNS)
     writer.writerows([[_text(name, found[name]) for name in COLUMNS] for found in lines])
     return text.getvalue()
+
+
+def read(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the runs in a CSV file that `to_csv` made: of results.json what it says of each.
+
+    Raises:
+      ValueError: the file cannot be read, is another one, or has numbers that cannot be true.
+    """
+    try:
+        lines = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), strict=True)
+        found = [_results(one) for one in lines]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        columns = ",".join(COLUMNS)
+        raise ValueError(f"'{path}' is no CSV file of runs, with columns {columns}.") from error
+    for number, results in enumerate(found, start=2):
+        if fault := run_folder.fault_of(results):
+            raise ValueError(f"the results in line {number} of '{path}' {fault}.")
+    return found
+
+
+def _results(one: Mapping[str, str]) -> dict[str, Any]:
+    given = {name: one[name] for name in COLUMNS if one[name]}
+    accuracies = {name: float(given[name]) / 100 for name in _ACCURACIES if name in given}
+    of_training = {"grid": accuracies.pop("train_grid")} if "train_grid" in accuracies else {}
+    seconds = {name: float(given[name]) for name in ("train_seconds",) if name in given}
+    counts = ("train_images", "steps", "test_images")
+    return {
+        "flags": {name: given[name] for name in COLUMNS[:7] if name in given},
+        "accuracies": accuracies,
+        "training_accuracies": of_training,
+        "timing": seconds,
+        **{name: int(given[name]) for name in counts if name in given},
+    }
 
 
 def _order(value: Any) -> tuple[float, str]:

@@ -12,7 +12,7 @@ import numpy as np
 from spatial_keras import figures
 from spatial_keras.experiments import run_folder, table
 from spatial_keras.experiments.run_config import RunConfig
-from spatial_keras.training import defenses
+from spatial_keras.training import defenses, passes
 
 # What runs may differ in to be drawn together: each such variant is a point or line of its own.
 _VARYING = (
@@ -237,6 +237,37 @@ def sample_curves(found: Sequence[Variant]) -> list[figures.Curve]:
         grid, natural = (accuracies(line, measure) for measure in ("grid", "natural"))
         curves.append(figures.Curve(" ".join((name, *apart)), name, numbers, grid, natural))
     return curves
+
+
+def cost_curves(found: Sequence[Variant]) -> list[figures.Curve]:
+    """Returns the accuracies over what training costs, a curve for each recipe.
+
+    The cost is in thousands of network passes, for an image of the batch (`training.passes`).
+
+    Args:
+      found: variants that may differ in "steps", "schedule" and "optimizer"; those of one recipe
+        differ in the number of steps only.
+    """
+    recipes: dict[tuple, list[Variant]] = {}
+    for one in found:
+        others = (text for name, text in one.others.items() if name != "steps")
+        recipes.setdefault((one.defense.name, one.weight, *others), []).append(one)
+    curves = []
+    for line in recipes.values():
+        line.sort(key=_passes)
+        (name,) = point_names(line[:1])
+        apart = [text for text in differences(line[0], found) if "steps" not in text]
+        costs = np.array([_passes(one) / 1000 for one in line])
+        grid, natural = (accuracies(line, measure) for measure in ("grid", "natural"))
+        curves.append(figures.Curve(", ".join((name, *apart)), name, costs, grid, natural))
+    return curves
+
+
+def _passes(one: Variant) -> int:
+    steps = int(one.others["steps"])
+    search_from = int(float(one.others["search_from"]) * steps)
+    counts = [int(count) for count in one.others["grid_counts"].split(",") if count] or None
+    return passes.of_training(one.defense, steps, search_from, counts)
 
 
 def accuracies(found: Sequence[Variant], measure: str) -> np.ndarray:

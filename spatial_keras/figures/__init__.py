@@ -2,7 +2,13 @@
 
 from matplotlib.figure import Figure
 
-from spatial_keras.figures.accuracy import Curve, cost, lambda_curves, sample_efficiency
+from spatial_keras.figures.accuracy import (
+    Curve,
+    cost,
+    lambda_curves,
+    sample_efficiency,
+    training_cost,
+)
 from spatial_keras.figures.images import examples, failures, rotations
 from spatial_keras.figures.style import RIGHT, WRONG, save, to_png, to_svg
 from spatial_keras.figures.trade_off import Adversary, no_trade_off
@@ -23,4 +29,5 @@ __all__ = [
     "save",
     "to_png",
     "to_svg",
+    "training_cost",
 ]

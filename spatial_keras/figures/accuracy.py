@@ -131,6 +131,22 @@ def sample_efficiency(curves: Sequence[Curve]) -> Figure:
     return _accuracies_over(curves, "training images")
 
 
+@style.styled
+def training_cost(curves: Sequence[Curve]) -> Figure:
+    """Draws grid accuracy, above, and natural accuracy, below, against the cost of training.
+
+    Args:
+      curves: one line for each recipe; x is the cost in thousands of network passes.
+
+    Returns:
+      A figure of a column's width; the cost is on a logarithmic axis.
+
+    Raises:
+      ValueError: nothing to draw, numbers that are not finite, or not equally many.
+    """
+    return _accuracies_over(curves, "training, thousands of network passes for an image")
+
+
 def _accuracies_over(curves: Sequence[Curve], label: str) -> Figure:
     style.check(curves=[curve.name for curve in curves])
     for curve in curves:

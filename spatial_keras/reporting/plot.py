@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures, theory
-from spatial_keras.experiments import variants
+from spatial_keras.experiments import runs_csv, variants
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.experiments.variants import Variant
 from spatial_keras.reporting import subject
@@ -18,6 +18,7 @@ from spatial_keras.reporting.subject import Subject
 
 FIGURE_NAMES = (
     "rotations", "cost", "no_trade_off", "lambda", "failures", "sample_efficiency",
+    "training_cost",
 )  # fmt: skip
 
 
@@ -35,7 +36,8 @@ class PlotConfig(Config):
     runs: str | None = option(
         None,
         "Runs",
-        "Folder with runs of train.py or table.py in it, at any depth: for cost and lambda.",
+        "Folder with runs of train.py or table.py in it, at any depth, or a CSV file of runs that "
+        "report.py wrote: for all figures but rotations, failures and no_trade_off.",
     )
     run: str | None = option(
         None, "Runs", "Folder of one run of train.py: for rotations and failures."
@@ -137,7 +139,7 @@ def prepare(config: PlotConfig) -> Gallery:
     Raises:
       ValueError: they cannot be read.
     """
-    runs = None if config.runs is None else variants.read(pathlib.Path(config.runs))
+    runs = None if config.runs is None else _read(pathlib.Path(config.runs))
     return Gallery(
         list(dict.fromkeys(config.figures or FIGURE_NAMES)),
         bool(config.figures),
@@ -147,6 +149,10 @@ def prepare(config: PlotConfig) -> Gallery:
         config.image,
         pathlib.Path(config.output_dir),
     )
+
+
+def _read(path: pathlib.Path) -> list[dict[str, Any]]:
+    return runs_csv.read(path) if path.suffix == ".csv" else variants.read(path)
 
 
 def _rotations(gallery: Gallery) -> figures.Figure:
@@ -211,6 +217,13 @@ def _sample_efficiency(gallery: Gallery) -> figures.Figure:
     return figures.sample_efficiency(curves)
 
 
+def _training_cost(gallery: Gallery) -> figures.Figure:
+    found = gallery.variants("training_cost", also=("steps", "schedule", "optimizer"))
+    if len(found) < 2:
+        raise ImpossibleError("training_cost: needs runs of at least two recipes.")
+    return figures.training_cost(variants.cost_curves(found))
+
+
 def _no_trade_off(gallery: Gallery) -> figures.Figure:
     del gallery  # computed, not measured
     points, circles = theory.circles()
@@ -237,4 +250,5 @@ FIGURES: dict[str, Callable[[Gallery], figures.Figure]] = {
     "lambda": _lambda,
     "failures": _failures,
     "sample_efficiency": _sample_efficiency,
+    "training_cost": _training_cost,
 }

@@ -175,6 +175,9 @@ def failures_in_one_line(what: str) -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """Returns an error's message, or else its type, as one line of at most 200 characters."""
-    text = str(error).strip() or type(error).__name__
+    """Returns an error's message, or else its type, as one line of at most 200 characters.
+
+    The names of TensorFlow's nodes and operations are left out.
+    """
+    text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error)).strip() or type(error).__name__
     return textwrap.shorten(text, 200, placeholder=" ...")

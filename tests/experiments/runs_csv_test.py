@@ -75,3 +75,34 @@ def test_numbers_of_images_are_apart(kl):
     np.testing.assert_allclose(first.mean, 100 * (kl - 0.4) / 0.6)
     assert first.low is None and first.high is None
     assert runs_csv.reductions(runs, "wo10_at", "wo10_alp") == []
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    runs = [results("wo10_kl", 1), results("std", width="1.0"), results("wo10_alp", 2, 0.25)]
+    del runs[1]["training_accuracies"]
+    file = tmp_path / "runs.csv"
+    file.write_text(runs_csv.to_csv(runs))
+    found = runs_csv.read(file)
+    assert runs_csv.to_csv(found) == file.read_text()
+    alp, kl = (one for one in found if one["flags"]["defense"].startswith("wo10"))
+    assert alp["accuracies"]["grid"] == 0.25 and alp["steps"] == 80
+    assert kl["training_accuracies"] == {"grid": 0.75} and kl["flags"]["seed"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n", "is no CSV file of runs"),
+        ("\0\xff", "is no CSV file of runs"),
+        (runs_csv.to_csv([results("std")]).replace("80", "eighty"), "is no CSV file of runs"),
+        (runs_csv.to_csv([results("std")]).replace("40.00", "140.00"), "accuracy of 1.4"),
+        (runs_csv.to_csv([results("std")]).replace("40.00", "nan"), "accuracy of nan"),
+        (runs_csv.to_csv([results("std")]).replace("40.00", ""), "have no grid accuracy"),
+    ],
+)
+def test_another_file_is_rejected_in_one_line(tmp_path, text, message):
+    file = tmp_path / "runs.csv"
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=message) as error:
+        runs_csv.read(file)
+    assert "\n" not in str(error.value) and str(file) in str(error.value)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spatial_keras import figures
-from spatial_keras.experiments import command_line
+from spatial_keras.experiments import command_line, runs_csv, variants
 from spatial_keras.reporting import plot, subject
 
 FLAGS = {"dataset": "digits", "model": "resnet8", "width": "0.25", "steps": "800"}
@@ -111,6 +111,37 @@ def test_lambda_names_the_searches_if_there_are_several(tmp_path, saved):
     assert texts == {"KL, rob, Wo-10", "KL, rob, S-PGD-5"}
 
 
+def test_sample_efficiency_from_a_csv_file_of_runs(tmp_path, saved):
+    for number, grid in (("500", 0.3), ("1000", 0.4)):
+        for seed in range(2):
+            add(tmp_path, "wo10_at", f"{number}{seed}", grid + 0.1 * seed, train_images=number)
+    file = tmp_path / "runs.csv"
+    file.write_text(runs_csv.to_csv(variants.read(tmp_path)))
+    for runs in (tmp_path, file):
+        prepared("--figures=sample_efficiency", f"--runs={runs}").draw(pytest.fail)
+        line, *_, bars = saved.pop("sample_efficiency").axes[0].containers[0]
+        np.testing.assert_allclose(line.get_xydata(), [[500, 35], [1000, 45]])
+        np.testing.assert_allclose(bars[0].get_segments()[0][:, 1], [30, 40])
+
+
+def test_training_cost_counts_passes(tmp_path, saved):
+    add(tmp_path, "wo10_kl", 0, 0.8)
+    late = {"schedule": "cosine", "search_from": "0.6"}
+    for steps, grid in (("800", 0.85), ("400", 0.7)):
+        add(tmp_path, "wo10_kl", steps, grid, steps=steps, **late)
+    prepared("--figures=training_cost", f"--runs={tmp_path}").draw(pytest.fail)
+    (paper, cosine) = (
+        one.lines[0].get_xydata() for one in saved["training_cost"].axes[0].containers
+    )
+    np.testing.assert_allclose(paper, [[0.8 * 17, 80]])
+    by_hand = 0.6 * 6 + 0.4 * 17
+    np.testing.assert_allclose(cosine, [[0.4 * by_hand, 70], [0.8 * by_hand, 85]])
+    texts = [text.get_text() for text in saved["training_cost"].legends[0].get_texts()]
+    assert texts == [
+        "KL Wo-10, search_from=0.0, schedule=paper", "KL Wo-10, search_from=0.6, schedule=cosine",
+    ]  # fmt: skip
+
+
 def test_rotations_show_the_first_image_that_breaks(tmp_path, saved, subject):
     prepared("--figures=rotations", f"--run={tmp_path}").draw(pytest.fail)
     axes = saved["rotations"].axes
@@ -157,6 +188,7 @@ def test_all_leaves_out_what_cannot_be_drawn_and_says_why(tmp_path, saved):
         "left out: failures: needs --run=FOLDER of train.py.",
         "left out: sample_efficiency: needs runs of one defense with at least two --train_images "
         "values.",
+        "left out: training_cost: needs runs of at least two recipes.",
     ]
 
 

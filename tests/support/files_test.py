@@ -111,3 +111,8 @@ def test_whatever_goes_wrong_in_reading_is_one_line(error):
             raise error
     assert found.value.__cause__ is error
     assert "\n" not in str(found.value) and 25 < len(str(found.value)) < 250
+
+
+def test_one_line_is_without_the_names_of_operations():
+    error = ValueError("{{function_node x}} a file\nis short [Op:IteratorGetNext] name: ")
+    assert files.one_line(error) == "a file is short"

@@ -1,0 +1,106 @@
+"""Files of images: their pixels, and how they are read from within tf.data."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras.data.images_on_disk import Reader
+from spatial_keras.data.sizing import Sizing
+from spatial_keras.support import files
+
+_GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+# The marker of the segments of a JPEG that may say how it is turned. It is not among its pixels.
+_MARKER = b"\xff\xe1"
+
+
+def decoded(file: pathlib.Path) -> np.ndarray:
+    """Returns the pixels of a file, uint8 [height, width, 1 or 3].
+
+    Raises:
+      ValueError: it cannot be read.
+    """
+    import PIL.Image
+    import PIL.ImageOps
+
+    with files.failures_in_one_line(f"image '{file}' cannot be read"):
+        with PIL.Image.open(file) as opened:
+            image = PIL.ImageOps.exif_transpose(opened)
+        if image.mode in _GREY_MODES:
+            return _grey(np.asarray(image if image.mode != "LA" else image.convert("L")))
+        return np.asarray(image.convert("RGB"))
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == bool:
+        pixels = pixels * np.uint8(255)
+    elif pixels.dtype != np.uint8:  # of 16 bits; 257 * 255 = 65535
+        pixels = np.round(pixels / 257).astype(np.uint8)
+    return pixels[..., np.newaxis]
+
+
+def is_grey(file: pathlib.Path) -> bool:
+    """Returns whether an image is grey, by the beginning of its file; if that is damaged, False."""
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(file) as opened:
+            return opened.mode in _GREY_MODES
+    except Exception:  # whatever a damaged file raises; it is named when it is read
+        return False
+
+
+class FileReader(Reader):
+    """Reads image files, as `decoded` does.
+
+    Args:
+      paths: the files.
+      sizing: brings their images to one size.
+      shape: of an image then, (height, width, channels).
+    """
+
+    def __init__(
+        self, paths: Sequence[pathlib.Path], sizing: Sizing, shape: tuple[int, int, int]
+    ) -> None:
+        with tf.device("CPU"):
+            self._paths = tf.constant([os.fsencode(path) for path in paths])
+        self._sizing, self.shape = sizing, shape
+
+    def read(self, number: tf.Tensor) -> tf.Tensor:
+        """Returns an image; see `Reader`."""
+        image = self._sizing(_pixels(self._paths[number]))
+        shape = tf.concat([tf.shape(image)[:2], self.shape[2:]], axis=0)
+        return tf.broadcast_to(image, shape)  # a grey one among coloured ones
+
+    def describe(self, number: int) -> str:
+        """Returns where an image lies; see `Reader`."""
+        return f"image '{os.fsdecode(self._paths[number].numpy())}'"
+
+
+def _pixels(path: tf.Tensor) -> tf.Tensor:
+    """The pixels of a file as `decoded` has them: of a plain JPEG without the lock of Python."""
+    content = tf.io.read_file(path)
+
+    def by_pillow() -> tf.Tensor:
+        read = tf.numpy_function(lambda name: decoded(os.fsdecode(name)), [path], tf.uint8)
+        return tf.ensure_shape(read, [None, None, None])
+
+    def by_tensorflow() -> tf.Tensor:
+        # The transformation that Pillow has, to the bit.
+        return tf.io.decode_jpeg(content, dct_method="INTEGER_ACCURATE")
+
+    return tf.cond(_is_plain_jpeg(content), by_tensorflow, by_pillow)
+
+
+def _is_plain_jpeg(content: tf.Tensor) -> tf.Tensor:
+    """Whether it is a grey or RGB JPEG that is not turned."""
+    upright = tf.size(tf.strings.split(content, _MARKER)) == 1
+    return tf.cond(
+        tf.io.is_jpeg(content) & upright,
+        lambda: tf.io.extract_jpeg_shape(content)[2] != 4,  # CMYK
+        lambda: False,
+    )

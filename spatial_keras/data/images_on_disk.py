@@ -1,0 +1,150 @@
+"""Images that stay on disk and are read as they are asked for, in any order."""
+
+from __future__ import annotations
+
+import abc
+import math
+import os
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from spatial_keras.support import files
+
+STREAMS = ("auto", "on", "off")
+_READ_BATCH = 64
+# Images of more bytes stay on disk, if nobody says otherwise.
+_MOST_IN_MEMORY = 2 << 30
+
+
+class Reader(abc.ABC):
+    """Reads images by their numbers, all to one shape.
+
+    Attributes:
+      shape: of an image, (height, width, channels).
+    """
+
+    shape: tuple[int, int, int]
+
+    @abc.abstractmethod
+    def read(self, number: tf.Tensor) -> tf.Tensor:
+        """Returns an image, uint8 of `shape`; runs within tf.data, on several threads."""
+
+    @abc.abstractmethod
+    def describe(self, number: int) -> str:
+        """Returns where an image lies, for messages, such as "image 'cats/1.jpg'"."""
+
+
+class ImagesOnDisk:
+    """Images on disk as an array, uint8 [n, height, width, channels], of which parts are read.
+
+    A slice or an array of row numbers gives those rows, unread; an integer gives one image. What
+    takes arrays reads all of it: `np.asarray(images[:100])` holds a hundred images.
+
+    Args:
+      reader: reads them.
+      numbers: which images of the reader the rows are, integer [n].
+    """
+
+    dtype, ndim = np.dtype(np.uint8), 4
+
+    def __init__(self, reader: Reader, numbers: np.ndarray) -> None:
+        self._reader, self._numbers = reader, np.asarray(numbers, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """As of an array: (n, height, width, channels)."""
+        return len(self), *self._reader.shape
+
+    def __getitem__(self, rows: int | slice | np.ndarray) -> ImagesOnDisk | np.ndarray:
+        if np.ndim(self._numbers[rows]):
+            return ImagesOnDisk(self._reader, self._numbers[rows])
+        return np.asarray(ImagesOnDisk(self._reader, self._numbers[[rows]]))[0]
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        images = np.empty(self.shape, self.dtype)
+        rows = tf.data.Dataset.range(len(self)).batch(_READ_BATCH)
+        try:
+            for some, numbers in self.batches(rows).as_numpy_iterator():
+                images[numbers] = some
+        except tf.errors.OpError:
+            self.check()
+            raise
+        return images if dtype is None else images.astype(dtype)
+
+    def batches(self, rows: tf.data.Dataset) -> tf.data.Dataset:
+        """Reads batches.
+
+        Args:
+          rows: gives row numbers, integer [batch].
+
+        Returns:
+          Pairs of images, uint8 [batch, height, width, channels], and their row numbers.
+        """
+        with tf.device("CPU"):
+            numbers = tf.constant(self._numbers)
+        (batch_size,) = rows.element_spec.shape
+
+        def read(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.ensure_shape(self._reader.read(numbers[row]), self._reader.shape), row
+
+        images = rows.unbatch().map(read, num_parallel_calls=_processors(), deterministic=True)
+        batches = images.batch(batch_size or _READ_BATCH, drop_remainder=batch_size is not None)
+        return batches.with_options(without_autotuning())
+
+    def check(self) -> None:
+        """Reads all images one after the other.
+
+        Raises:
+          ValueError: one cannot be read; which, and why, in one line.
+        """
+        for number in self._numbers:
+            try:
+                image = self._reader.read(tf.constant(number))
+            except tf.errors.OpError as error:
+                raise ValueError(
+                    f"{self._reader.describe(number)} cannot be read ({reason(error)})."
+                ) from error
+            if image.shape != self._reader.shape:
+                found, wanted = ("x".join(map(str, x)) for x in (image.shape, self._reader.shape))
+                raise ValueError(
+                    f"{self._reader.describe(number)} is of {found}, the first of {wanted}: give "
+                    "one size (--image_size)."
+                )
+
+
+def are_wanted(stream: str, number: int, shape: Sequence[int]) -> bool:
+    """Returns whether images are to stay on disk.
+
+    Args:
+      stream: "on", "off", or "auto".
+      number: how many there are.
+      shape: of one, (height, width, channels).
+    """
+    return stream == "on" or (stream == "auto" and number * math.prod(shape) > _MOST_IN_MEMORY)
+
+
+def without_autotuning() -> tf.data.Options:
+    """Returns the options of every stream."""
+    # In TensorFlow 2.15 the autotuner's thread sleeps for up to a minute, and the end of `fit`
+    # waits for it. There is nothing to tune here.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
+
+
+def reason(error: tf.errors.OpError) -> str:
+    """Returns what went wrong in an op, in one line, whether in TensorFlow or in Python."""
+    text = re.split(r"\nTraceback|\n\t? *\[\[", error.message)[0]
+    text = re.sub(r"^.*?\bError: ", "", text.strip()) if "Traceback" in error.message else text
+    return files.one_line(ValueError(text)).rstrip(".")
+
+
+def _processors() -> int:
+    """How many images are decoded at a time."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

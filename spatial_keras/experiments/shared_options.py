@@ -1,0 +1,54 @@
+"""The options that training and evaluation share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spatial_keras.experiments.options import option
+from spatial_keras.geometry.sampling import FILLS
+
+_LARGEST_SIZE = 2048
+
+
+def data_dir() -> Any:
+    """Returns the field of the folder of the TensorFlow Datasets."""
+    return option(
+        None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
+    )
+
+
+def image_size(default: str) -> Any:
+    """Returns the field of the images' size; without it they have that of `default`."""
+    text = f"Resize all images to this height and width; default: {default}."
+    return option(None, "Data", text, low=1, most=_LARGEST_SIZE)
+
+
+def test_fraction() -> Any:
+    """Returns the field of the share of the images to test on."""
+    return option(
+        None,
+        "Data",
+        "Where there are no test images, in folders or a set with a split train alone: the share "
+        "of each class to test on, e.g. 0.2.",
+        low=0,
+        high=1,
+        exclusive_low=True,
+        exclusive_high=True,
+    )
+
+
+def skip_damaged() -> Any:
+    """Returns the field of whether damaged images are left out."""
+    return option(None, "Data", "Of folder:PATH: leave out files that cannot be read.")
+
+
+def fill(group: str, default: str) -> Any:
+    """Returns the field of what is around an image, in a group of --help."""
+    text = f"What comes in from outside of an image; default: {default}."
+    return option(None, group, text, choices=FILLS)
+
+
+def xla(what: str) -> Any:
+    """Returns the field of whether `what` is compiled with XLA."""
+    text = f"Compile {what} with XLA; auto: on GPUs."
+    return option("auto", "Execution", text, choices=("auto", "on", "off"))

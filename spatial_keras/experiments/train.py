@@ -270,6 +270,8 @@ def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
     Raises:
       ValueError: they are too few or too small for the run.
     """
+    if not len(images.train_labels):
+        raise ValueError(f"data set '{images.name}' has no training images, only test images.")
     if config.validation_images is not None:
         images = images.hold_out(config.validation_images)
     if config.train_images is not None:

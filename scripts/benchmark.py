@@ -279,7 +279,7 @@ def raw(case: evaluate.Evaluation) -> tuple[tf.keras.Model, np.ndarray, np.ndarr
     """Returns the classifier, the images and the labels of an evaluation."""
     model = tf.keras.models.load_model(f"{case.config.run}/classifier.keras", compile=False)
     dataset = data.get(case.config.dataset, _DATA_DIR.value, case.config.image_size)
-    images = dataset.test_images[: case.evaluator.number].astype(np.float32)
+    images = np.asarray(dataset.test_images[: case.evaluator.number], np.float32)
     return model, images, dataset.test_labels[: case.evaluator.number]
 
 

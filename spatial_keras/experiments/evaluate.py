@@ -163,7 +163,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         classifier,
         images.test_images[first],
         images.test_labels[first],
-        transformations=config.transformations,
+        transformations=config.transformations(*images.test_images.shape[1:3]),
         warp=SpatialWarp.fastest(
             xla=xla, composition=config.composition, fill=config.fill or "black"
         ),

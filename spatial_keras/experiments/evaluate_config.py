@@ -11,6 +11,7 @@ from spatial_keras.experiments.run_config import (
     LARGEST_SEED,
     MOST_CANDIDATES,
     RunConfig,
+    box,
     check_grid_counts,
 )
 from spatial_keras.geometry.transformations import TransformationSet
@@ -77,11 +78,13 @@ class EvaluateConfig(Config):
         low=0,
         most=180,
     )
-    max_translation: float | None = option(
+    max_translation: float | str | None = option(
         None,
         "Measures",
-        "Largest shift in each direction, in pixels; default: as --run, or 3.",
+        "Largest shift in each direction, in pixels or in % of the image's size; default: as "
+        "--run, or 3.",
         low=0,
+        percent=True,
     )
     fill: str | None = shared_options.fill("Measures", "as --run, or black")
     composition: str = option(
@@ -169,12 +172,11 @@ class EvaluateConfig(Config):
         """What to measure, each after what it builds on."""
         return sorted(set(self.measures), key=MEASURES.index)
 
-    @property
-    def transformations(self) -> TransformationSet:
-        """The set S."""
+    def transformations(self, height: int, width: int) -> TransformationSet:
+        """Returns the set S for images of a size."""
         shift = 3.0 if self.max_translation is None else self.max_translation
         rotation = 30.0 if self.max_rotation is None else self.max_rotation
-        return TransformationSet(shift, shift, rotation)
+        return box(shift, rotation, height, width)
 
     @property
     def file(self) -> pathlib.Path:

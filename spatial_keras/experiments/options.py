@@ -2,7 +2,7 @@
 
 The flags of a script, its --help, flagfiles, "flags" in results.json and the checks of the values
 all come from the fields. A field's annotation is its flag's type: str, int, float, bool, a tuple of
-str, int or float, or one of these or None.
+str, int or float, or one of these or None; `float | str` is a number or a percentage.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from spatial_keras.support import validation
 
 _ELEMENTS = {"tuple[str, ...]": str, "tuple[int, ...]": int, "tuple[float, ...]": float}
-_SCALARS = {"str": str, "int": int, "float": float, "bool": bool}
+_SCALARS = {"str": str, "int": int, "float": float, "bool": bool, "float | str": float}
 _MOST = {int: 10**9, float: 1e30}
 _NESTED, _OPTION = "nested", "option"
 
@@ -35,6 +35,7 @@ class Option:
       most: the largest size that anybody can mean; by default 10^9 for integers, 10^30 for numbers.
       choices: the texts allowed.
       count: how many numbers or texts there must be.
+      percent: whether a percentage, such as "10%", is allowed in the place of a number.
       recorded: whether results may depend on it; the others say where files lie or what is shown.
     """
 
@@ -47,6 +48,7 @@ class Option:
     most: float | None = None
     choices: tuple[str, ...] | None = None
     count: int | None = None
+    percent: bool = False
     recorded: bool = True
 
 
@@ -98,16 +100,18 @@ class Flag:
         return str(value)
 
     def parse(self, text: str) -> Any:
-        """Returns the value that a text is, such as 5, or for a tuple "5,5,31".
+        """Returns the value that a text is, such as 5, or for a tuple "5,5,31"; 10% stays a text.
 
         Raises:
           ValueError: it is not of numbers, where it has to be.
         """
         if not self.is_tuple:
+            is_percentage = self.option.percent and text.endswith("%")
             try:
-                return self.kind(text)
+                return f"{float(text[:-1]):g}%" if is_percentage else self.kind(text)
             except ValueError:
                 wanted = "an integer" if self.kind is int else "a number"
+                wanted += " or a percentage" if self.option.percent else ""
                 raise ValueError(f"--{self.name} must be {wanted}, got '{text}'.") from None
         parts = [part.strip() for part in text.split(",")] if text else []
         try:
@@ -130,6 +134,9 @@ class Flag:
 
     def _check_one(self, value: Any) -> None:
         option, name = self.option, f"--{self.name}"
+        if option.percent and isinstance(value, str):
+            validation.check_range(f"{name} in %", percentage(value), 0, 100, exclusive_high=True)
+            return
         if option.choices:
             validation.check_name(name, value, option.choices)
         if self.kind is str and (not value or "\0" in value):
@@ -179,6 +186,18 @@ class Config:
             if value is not None and flag.option.recorded:
                 found[flag.name] = flag.text(value)
         return found
+
+
+def percentage(text: str) -> float:
+    """Returns the number before the % of a text.
+
+    Raises:
+      ValueError: it is no percentage.
+    """
+    try:
+        return float(text.removesuffix("%") if text.endswith("%") else "")
+    except ValueError:
+        raise ValueError(f"a percentage must be a number with %, got {text!r}.") from None
 
 
 def own_flags(kind: type[Config]) -> Iterator[Flag]:

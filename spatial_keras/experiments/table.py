@@ -280,9 +280,10 @@ def prepare(config: TableConfig) -> Comparison:
     images = None
     if any(run_folder.finished(run.folder) is None for run in runs):
         images = train.load_images(runs[0])
-        classifier = train.build_classifier(runs[0], train.select_images(runs[0], images))
+        dataset = train.select_images(runs[0], images)
+        classifier = train.build_classifier(runs[0], dataset)
         for run in runs[:: config.seeds]:
-            train.build_model(run, classifier)
+            train.build_model(run, classifier, dataset)
     for run in runs:
         run_folder.RunFolder(run.folder, run, alone=False)
     return Comparison(runs, config.folder, images)

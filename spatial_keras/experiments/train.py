@@ -155,7 +155,7 @@ class Experiment:
             self.model,
             images,
             labels,
-            transformations=self.config.transformations,
+            transformations=self.config.transformations(*images.shape[1:3]),
             warp=self.config.warp(self.model.xla),
             xla=self.model.xla,
         )
@@ -223,7 +223,7 @@ def prepare(
     images = images or load_images(config)
     config = config.fitted_to(len(images.train_labels))
     dataset = select_images(config, images)
-    model = model or build_model(config, build_classifier(config, dataset))
+    model = model or build_model(config, build_classifier(config, dataset), dataset)
     folder = run_folder.RunFolder(config.folder, config)
     saver = _restored(config, model)
     notes, results = saver.notes, None
@@ -243,7 +243,7 @@ def restore(config: RunConfig) -> tuple[RobustModel, checkpoints.Checkpoints]:
     images = load_images(config)
     config = config.fitted_to(len(images.train_labels))
     dataset = select_images(config, images)
-    model = build_model(config, build_classifier(config, dataset))
+    model = build_model(config, build_classifier(config, dataset), dataset)
     return model, _restored(config, model)
 
 
@@ -290,7 +290,8 @@ def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
         if count is not None:
             flag = f"--{name}_images with data set '{images.name}'"
             validation.check_integer(flag, count, 1, len(there))
-    config.transformations.check_fits(*images.input_shape[:2])
+    size = images.input_shape[:2]
+    config.transformations(*size).check_fits(*size)
     return images
 
 
@@ -314,8 +315,10 @@ def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model
     )
 
 
-def build_model(config: RunConfig, classifier: tf.keras.Model) -> RobustModel:
-    """Returns the compiled RobustModel that trains the classifier."""
+def build_model(
+    config: RunConfig, classifier: tf.keras.Model, dataset: data.Dataset
+) -> RobustModel:
+    """Returns the compiled RobustModel that trains the classifier on images of a data set."""
     defense, xla = defenses.get(config.defense), config.use_xla
     optimizer = optimizers.get(
         config.optimizer,
@@ -327,7 +330,7 @@ def build_model(config: RunConfig, classifier: tf.keras.Model) -> RobustModel:
     weight = {} if config.lambda_ is None else {"regularizer_weight": config.lambda_}
     model = defense.build(
         classifier,
-        config.transformations,
+        config.transformations(*dataset.input_shape[:2]),
         config.warp(xla, differentiable=defense.search_kind == "gradient"),
         step_sizes=config.pgd_step_sizes,
         random_start=config.pgd_start != "zero",

@@ -12,12 +12,18 @@ def test_what_is_not_given_is_taken_from_the_run():
     found = EvaluateConfig(run="a", max_rotation=5).filled_from(RUN)
     assert (found.dataset, found.image_size) == ("cifar10", 16)
     assert (found.max_rotation, found.max_translation) == (5, 2)
-    assert list(found.transformations.bounds) == [2, 2, 5]
+    assert list(found.transformations(16, 16).bounds) == [2, 2, 5]
+
+
+def test_a_percentage_is_taken_from_the_run():
+    run = RunConfig(max_translation="10%")
+    found = EvaluateConfig(run="a", dataset="other", image_size=64).filled_from(run)
+    assert list(found.transformations(50, 100).bounds) == [10, 5, 30]
 
 
 def test_the_paper_is_the_default():
     config = EvaluateConfig(model="a.keras", dataset="digits")
-    assert list(config.transformations.bounds) == [3, 3, 30]
+    assert list(config.transformations(32, 32).bounds) == [3, 3, 30]
     assert config.ordered_measures == list(MEASURES)
 
 

@@ -121,7 +121,7 @@ def test_flags_reach_what_they_name(tmp_path):
     model = run.model
     assert (model.search.k, model.regularizer_weight, model.seed) == (3, 0.5, 7)
     np.testing.assert_allclose(model.search.transformations.bounds, [1, 1, 12])
-    assert run.config.transformations == model.search.transformations
+    assert run.config.transformations(8, 8) == model.search.transformations
     assert model.weight_decay == 2e-4
 
 

@@ -249,3 +249,10 @@ def test_check_fits():
         TransformationSet(10, 7).check_fits(height=8, width=10)
     with pytest.raises(ValueError, match="^max_ty must be smaller .* 8 pixels, got 8"):
         TransformationSet(9, 8).check_fits(height=8, width=10)
+
+
+def test_shifts_may_be_a_share_of_the_size():
+    found = TransformationSet.of_size(20, 40, share=0.25, max_rotation=10)
+    assert list(found.bounds) == [10, 5, 10]  # to the sides of the width, up and down of the height
+    with pytest.raises(ValueError, match=r"share must be in \[0, 1\), got 1"):
+        TransformationSet.of_size(20, 40, share=1)

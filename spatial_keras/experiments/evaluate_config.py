@@ -63,7 +63,9 @@ class EvaluateConfig(Config):
     data_dir: str | None = shared_options.data_dir()
     image_size: int | None = shared_options.image_size("as --run")
     test_fraction: float | None = shared_options.test_fraction()
+    crop: float | None = shared_options.crop("as --run, or all of it")
     skip_damaged: bool | None = shared_options.skip_damaged()
+    stream: str = shared_options.stream()
     limit: int | None = option(
         None, "Data", "Evaluate the first test images only, this many; default: all.", low=1
     )
@@ -160,7 +162,7 @@ class EvaluateConfig(Config):
 
     def filled_from(self, run: RunConfig) -> EvaluateConfig:
         """Returns this evaluation with what is not set taken from the run."""
-        names = ["dataset", "image_size", "max_rotation", "max_translation", "fill"]
+        names = ["dataset", "image_size", "crop", "max_rotation", "max_translation", "fill"]
         if self.dataset in (None, run.dataset):
             names += ["test_fraction", "skip_damaged"]
         missing = {name: getattr(run, name) for name in names if getattr(self, name) is None}

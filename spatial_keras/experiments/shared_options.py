@@ -29,7 +29,8 @@ def test_fraction() -> Any:
     return option(
         None,
         "Data",
-        "Of folder:PATH without test images: the share of each class to test on, e.g. 0.2.",
+        "Where there are no test images, in folders or a set with a split train alone: the share "
+        "of each class to test on, e.g. 0.2.",
         low=0,
         high=1,
         exclusive_low=True,

@@ -227,7 +227,11 @@ def prepare(
     dataset = select_images(config, images)
     model = model or build_model(config, build_classifier(config, dataset), dataset)
     folder = run_folder.RunFolder(config.folder, config)
-    saver = _restored(config, model)
+    try:
+        saver = _restored(config, model)
+    except BaseException:
+        folder.close()
+        raise
     notes, results = saver.notes, None
     try:
         results = folder.read_results()
@@ -282,6 +286,8 @@ def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
     Raises:
       ValueError: they are too few or too small for the run.
     """
+    if not len(images.train_labels):
+        raise ValueError(f"data set '{images.name}' has no training images, only test images.")
     if config.validation_images is not None:
         images = images.hold_out(config.validation_images)
     if config.train_images is not None:

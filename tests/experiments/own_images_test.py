@@ -10,6 +10,7 @@ import tensorflow as tf
 from spatial_keras.data import images_on_disk
 from spatial_keras.experiments import command_line, evaluate, train
 from tests import small
+from tests.data import tfds_test
 
 CLASSES = ("blue", "green", "red", "weiß")
 COLORS = np.uint8([[0, 0, 255], [0, 255, 0], [255, 0, 0], [255, 255, 255]])
@@ -176,3 +177,20 @@ def test_a_model_that_runs_code_is_trained_on_if_trusted(folder, tmp_path):
     with pytest.raises(ValueError, match="holds Lambda.* may run code"):
         evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, arguments))
     evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, [*arguments, "--unsafe"]))
+
+
+def test_a_set_to_test_on_is_evaluated_on_but_not_trained_on(tmp_path):
+    tfds_test.store(tmp_path, test=tfds_test.examples(9))
+    inputs = tf.keras.Input(tfds_test.SHAPE)
+    x = tf.keras.layers.Flatten()(tf.keras.layers.Rescaling(1 / 255)(inputs))
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(3)(x))
+    model.save(tmp_path / "mine.keras")
+    data = ["--dataset=tiny", f"--data_dir={tmp_path}", "--max_translation=25%"]
+    arguments = [f"--model={tmp_path / 'mine.keras'}", *data, "--measures=natural"]
+    prepared = evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, arguments))
+    assert list(prepared.evaluator.transformations.bounds) == [1.5, 1, 30]
+    guesses = np.argmax(model(tfds_test.pixels(9).astype(np.float32)), axis=1)
+    expected = np.mean(guesses == np.arange(9) % 3)
+    assert prepared.run().outcomes["natural"].accuracy == expected
+    with pytest.raises(ValueError, match="data set 'tiny' has no training images, only test"):
+        train.prepare(small.parsed(*data, "--model=resnet8", "--defense=std"))

@@ -135,7 +135,8 @@ class Experiment:
           DivergedError: the weights are finite, but the logits are not.
         """
         first = slice(self.config.test_images)
-        images, labels = self.dataset.test_images[first], self.dataset.test_labels[first]
+        images = np.asarray(self.dataset.test_images[first])
+        labels = self.dataset.test_labels[first]
         with self._divergence_named():
             evaluator = self._evaluator(images, labels)
             natural, random = evaluator.natural(), evaluator.random(seed=self.config.seed)
@@ -144,7 +145,8 @@ class Experiment:
     def evaluate_training(self) -> dict[str, float]:
         """Returns natural and grid accuracy on the first training images, in [0, 1]."""
         first = slice(self.config.training_accuracy_images)
-        images, labels = self.dataset.train_images[first], self.dataset.train_labels[first]
+        images = np.asarray(self.dataset.train_images[first])
+        labels = self.dataset.train_labels[first]
         with self._divergence_named():
             evaluator = self._evaluator(images, labels)
             natural = evaluator.natural()

@@ -33,7 +33,7 @@ def ended(monkeypatch, place, name, number, command):
     assert found.returncode == code, found.stderr
     assert "Traceback" not in found.stderr and not found.stdout
     line = found.stderr.splitlines()[-1]
-    assert line.startswith(f"{reason}. To continue: python {command[1]} ")
+    assert line.startswith(f"{reason}. To continue: python {command[1]}")
     return line
 
 

@@ -128,7 +128,7 @@ def make_model(tmp_path):
 def test_an_evaluation_on_a_full_disk_goes_on_when_there_is_space(disk, model):
     options = ("--dataset=digits", "--image_size=8", "--limit=40", "--measures=natural,random")
     options = (f"--model={model}", *options, f"--output={disk / 'found.json'}")
-    for free, name in ((0, ".partial-found/settings.json"), (5_000, ".partial-found/natural.npz")):
+    for free, name in ((0, ".partial-found/settings.json"), (9_000, ".partial-found/natural.npz")):
         leave(disk, free)
         line = refused("evaluate.py", *options)
         assert line.startswith(f"error: cannot write {disk / name}: No space left on device.")

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pathlib
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -97,6 +98,23 @@ class RunFolder:
           DamagedResultsError: they cannot be read.
         """
         return read_results(self.path)
+
+
+class TemporaryFolder(RunFolder):
+    """Where a worker that is not the chief writes; nothing is left of it.
+
+    Args:
+      config: the run's configuration.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._temporary = tempfile.TemporaryDirectory()
+        super().__init__(self._temporary.name, config)
+
+    def close(self) -> None:
+        """Removes the folder."""
+        super().close()
+        self._temporary.cleanup()
 
 
 def read_results(path: pathlib.Path) -> dict[str, Any] | None:

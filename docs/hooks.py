@@ -84,7 +84,8 @@ def _allowed(flag: Flag) -> str:
     kind = _KINDS[flag.kind]
     if flag.is_tuple:
         kind = f"{flag.option.count or 'some'} {kind}s with commas between"
-    return ", ".join([kind, *_limits(flag.option)])
+    found = ", ".join([kind, *_limits(flag.option)])
+    return f"{found}; or a percentage" if flag.option.percent else found
 
 
 def _limits(option: Option) -> list[str]:

@@ -8,8 +8,11 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from spatial_keras import models
+from spatial_keras.data.images_on_disk import ImagesOnDisk
+from spatial_keras.experiments import train
 from spatial_keras.training import defenses
 from tests import small
 
@@ -23,7 +26,10 @@ ROWS = (
 # On CIFAR-10 some rows with other searches, too.
 SOME_ROWS = ("at_rob", "alp_rob", "kl_rob", "kl_nat", "l2_nat")
 MORE = tuple(f"{row}_{search}" for search in ("wo1", "wo20", "pgd5") for row in SOME_ROWS)
-CLASSES = {"cifar10": 10, "cifar100": 100, "svhn_cropped": 10, "digits": 10}
+IMAGENET = (*ROWS, "at_rob_pgd5", "kl_rob_pgd5", "kl_nat_pgd5", "l2_nat_pgd5")
+CLASSES = {
+    "cifar10": 10, "cifar100": 100, "svhn_cropped": 10, "digits": 10, "imagenet2012": 1000,
+}  # fmt: skip
 
 
 def name_of(file: pathlib.Path) -> str:
@@ -32,7 +38,12 @@ def name_of(file: pathlib.Path) -> str:
 
 @pytest.mark.parametrize(
     "folder, names",
-    [("cifar10", ROWS + MORE), ("cifar100", ROWS), ("svhn_cropped", ROWS)],
+    [
+        ("cifar10", ROWS + MORE),
+        ("cifar100", ROWS),
+        ("svhn_cropped", ROWS),
+        ("imagenet2012", IMAGENET),
+    ],
 )
 def test_the_papers_experiments(folder, names):
     assert {file.stem for file in (FLAGS / folder).glob("*.flags")} == {"base", *names}
@@ -55,6 +66,62 @@ def test_the_papers_setting(folder, monkeypatch):
         "lambda_": None, "schedule": "paper", "optimizer": "momentum", "search_from": 0,
     }  # fmt: skip
     assert {name: getattr(config, name) for name in expected} == expected
+
+
+@pytest.fixture(name="imagenet")
+def store_a_few_photos(tmp_path):
+    """A set of TFDS of ImageNet's name and features: photos of several sizes, of three classes."""
+    rng = np.random.default_rng(0)
+    features = {
+        "image": tfds.features.Image(encoding_format="jpeg"),
+        "label": tfds.features.ClassLabel(names=["n01440764", "n01443537", "n01484850"]),
+        "file_name": tfds.features.Text(),
+    }
+
+    def photos(number):
+        for i in range(number):
+            image = rng.integers(0, 256, (30 + i, 40, 3)).astype(np.uint8)
+            yield i, {"image": image, "label": i % 3, "file_name": f"{i}.JPEG"}
+
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="imagenet2012",
+        version="5.1.0",
+        features=tfds.features.FeaturesDict(features),
+        split_datasets={"train": list(photos(12)), "validation": list(photos(6))},
+        data_dir=tmp_path,
+    )
+    return tmp_path
+
+
+def test_imagenet_on_a_few_photos(imagenet, tmp_path, monkeypatch):
+    monkeypatch.chdir(FLAGS.parent)
+    small_ones = (
+        "--model=resnet8 --width=0.125 --image_size=32 --max_translation=3 --batch_size=4 "
+        "--steps=2 --xla=off --test_images=6"
+    )
+    run = train.prepare(
+        small.parsed(
+            "--flagfile=flags/imagenet2012/kl_rob_wo10.flags", *small_ones.split(),
+            "--stream=on", f"--data_dir={imagenet}", f"--output_dir={tmp_path / 'run'}",
+        )
+    )  # fmt: skip
+    assert run.dataset.flip_keeps_label and run.dataset.input_shape == (32, 32, 3)
+    assert isinstance(run.dataset.train_images, ImagesOnDisk)
+    run.train()
+    assert run.checkpoints.step == 2
+
+
+def test_the_setting_of_imagenet(monkeypatch):
+    monkeypatch.chdir(FLAGS.parent)
+    config = small.parsed("--flagfile=flags/imagenet2012/std.flags")
+    expected = {
+        "model": "keras:ResNet50", "image_size": 224, "crop": 0.875, "batch_size": 256,
+        "steps": 450_000, "max_rotation": 30, "lambda_": None, "schedule": "paper",
+    }  # fmt: skip
+    assert {name: getattr(config, name) for name in expected} == expected
+    np.testing.assert_array_equal(config.transformations(224, 224).bounds, [24, 24, 30])
+    # 90 epochs of the 1,281,167 training images, to less than a tenth of one.
+    assert abs(config.steps * config.batch_size / 1_281_167 - 90) < 0.1
 
 
 FAST = {

@@ -12,9 +12,10 @@ from spatial_keras.data.folder import from_folder
 from spatial_keras.data.images_on_disk import STREAMS
 from spatial_keras.data.sizing import Sizing
 from spatial_keras.data.tfds import DataNotFoundError
+from spatial_keras.data.waiting import WaitingTime
 from spatial_keras.support import validation
 
-__all__ = ["DataNotFoundError", "Dataset", "from_folder", "get"]
+__all__ = ["DataNotFoundError", "Dataset", "WaitingTime", "from_folder", "get"]
 
 FOLDER = "folder:"
 
@@ -33,13 +34,13 @@ def get(
     Args:
       name: "digits"; "folder:PATH", see `from_folder`; or a TFDS set such as "cifar10" with, if
         necessary, its configuration ("emnist/letters") and version ("cifar10:3.0.2"). It must have
-        the features `image` (uint8) and `label` (a class), a split `train`, and a labelled split
-        `test` or `validation`.
+        the features `image` (uint8) and `label` (a class), and a split `train` or a labelled split
+        `test` or `validation`; one without `train`, such as "cifar10_1", has no training images.
       data_dir: folder of the TFDS sets; None is the default of TFDS. A set that is not there is
         fetched into it.
       image_size: height and width to resize all images to; None leaves them as they are, digits at
         32. Needed for sets whose images differ in size.
-      test_fraction: of folders without test images, the share of each class to test on.
+      test_fraction: where there are no test images, the share of each class to test on.
       skip_damaged: of folders, whether files that cannot be read are left out.
       crop: the side of the square in the middle of an image that is cut out before it is resized,
         as a share of the shorter side, in (0, 1]; None resizes the whole image to a square.
@@ -58,10 +59,12 @@ def get(
         return from_folder(
             path, image_size, test_fraction, skip_damaged=skip_damaged, crop=crop, stream=stream
         )
-    if test_fraction is not None or skip_damaged:
-        raise ValueError(f"--test_fraction and --skip_damaged are for folders, not for '{name}'.")
+    if skip_damaged:
+        raise ValueError(f"--skip_damaged is for folders, not for '{name}'.")
     if name == "digits":
+        if test_fraction is not None:
+            raise ValueError("--test_fraction has no effect: 'digits' has test images.")
         if crop is not None or stream == "on":
             raise ValueError("--crop and --stream=on are for images in files, not for 'digits'.")
         return digits.load(image_size or 32)
-    return tfds.load(name, data_dir, sizing, stream)
+    return tfds.load(name, data_dir, sizing, stream, test_fraction)

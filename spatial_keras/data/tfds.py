@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+from typing import Any
 from urllib import parse
 
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.data import images_on_disk, tfds_records
-from spatial_keras.data.dataset import Dataset
+from spatial_keras.data import images_on_disk, tfds_records, tfds_safety
+from spatial_keras.data.dataset import Dataset, hold_out_by_class
 from spatial_keras.data.sizing import Sizing
 from spatial_keras.support import files, validation
 
@@ -31,28 +32,43 @@ class DataNotFoundError(ValueError):
     """The data set is not on disk and could not be fetched."""
 
 
-def load(name: str, data_dir: str | None, sizing: Sizing, stream: str) -> Dataset:
+def load(
+    name: str, data_dir: str | None, sizing: Sizing, stream: str, test_fraction: float | None = None
+) -> Dataset:
     """Returns a set by name; see `data.get`."""
     builder = _builder(name, data_dir)
     _check_features(name, builder.info.features, sizing.size)
     # Asked about a folder that does not exist, is_prepared() logs a warning.
     if not (builder.data_path.exists() and builder.is_prepared()):
         _fetch(name, builder, data_dir)
+    names = tuple(builder.info.features["label"].names)
     try:
-        splits = "train", _test_split(name, builder)
+        splits = _splits(name, builder, test_fraction)
         number = sum(builder.info.splits[split].num_examples for split in splits)
         shape = tfds_records.image_shape(builder.info.features, sizing)
         on_disk = images_on_disk.are_wanted(stream, number, shape)
         read = tfds_records.read if on_disk else _read
-        train, test = (read(builder, split, sizing) for split in splits)
+        parts = {split: read(builder, split, sizing) for split in splits}
     except tf.errors.OpError as error:
         raise ValueError(
             f"data set '{name}' in {builder.data_dir} cannot be read: {files.one_line(error)}"
         ) from error
-    names = tuple(builder.info.features["label"].names)
-    for split, (_, labels) in zip(splits, (train, test)):
+    for split, (_, labels) in parts.items():
         _check_labels(name, split, labels, names)
+    train, test = _train_and_test(parts, names, test_fraction)
     return Dataset(name, *train, *test, names, flip_keeps_label=builder.name in _FLIPPABLE)
+
+
+def _train_and_test(
+    parts: dict[str, tuple[Any, np.ndarray]], names: tuple[str, ...], test_fraction: float | None
+) -> tuple[tuple[Any, np.ndarray], tuple[Any, np.ndarray]]:
+    """Returns images and labels to train and to test on; there may be none of the former."""
+    if test_fraction is not None:
+        images, labels = parts["train"]
+        is_test = hold_out_by_class(labels, names, test_fraction, seed=0)
+        return (images[~is_test], labels[~is_test]), (images[is_test], labels[is_test])
+    images, labels = test = list(parts.values())[-1]
+    return parts.get("train", (images[:0], labels[:0])), test
 
 
 def _builder(name: str, data_dir: str | None):
@@ -63,6 +79,7 @@ def _builder(name: str, data_dir: str | None):
     try:
         if not parts:
             raise tfds.core.DatasetNotFoundError(name)
+        tfds_safety.check(parts[1], data_dir)
         return tfds.builder(name if parts[3] else f"{name}:*.*.*", data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
         names = ["digits", *sorted(_FLIPPABLE), *tfds.list_builders()]
@@ -116,17 +133,32 @@ def _check_network(urls) -> None:
         raise OSError(f"no answer from {', '.join(hosts)}")
 
 
-def _test_split(name: str, builder) -> str:
+def _splits(name: str, builder, test_fraction: float | None) -> list[str]:
+    """Returns the splits to read: those to train and to test on, of those that there are."""
+    train = ["train"] if "train" in builder.info.splits else []
+    test = _test_split(builder)
+    if test is None and not train:
+        raise ValueError(
+            f"data set '{name}' must have a split train or a labelled split test or validation, it "
+            f"has {', '.join(builder.info.splits)}."
+        )
+    if test is None and test_fraction is None:
+        raise ValueError(
+            f"data set '{name}' has no labelled test images: give --test_fraction, e.g. 0.2."
+        )
+    if test is not None and test_fraction is not None:
+        raise ValueError(f"--test_fraction has no effect: '{name}' has test images.")
+    return train if test is None else [*train, test]
+
+
+def _test_split(builder) -> str | None:
     """The split to test on; some sets keep the labels of their split `test` secret, as -1."""
-    splits = builder.info.splits
-    found = [split for split in ("test", "validation") if split in splits and "train" in splits]
-    for split in found:
-        if builder.as_dataset(split=f"{split}[:1]").get_single_element()["label"] >= 0:
-            return split
-    raise ValueError(
-        f"data set '{name}' must have a split train and a labelled split test or validation, it has"
-        f" {', '.join(splits)}."
-    )
+    for split in ("test", "validation"):
+        if split in builder.info.splits:
+            first = builder.as_dataset(split=f"{split}[:1]").get_single_element()
+            if first["label"] >= 0:
+                return split
+    return None
 
 
 def _read(builder, split: str, sizing: Sizing) -> tuple[np.ndarray, np.ndarray]:

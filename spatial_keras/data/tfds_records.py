@@ -66,7 +66,7 @@ def _scan(paths: list[str], features: Any) -> dict[str, np.ndarray]:
         return records.map(
             lambda record: (
                 number,
-                tf.strings.length(record, out_type=tf.int64),
+                tf.cast(tf.strings.length(record), tf.int64),
                 _only("label", features, record),
             )
         )

@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import json
 import os
+import pathlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -183,6 +184,15 @@ class Distribution:
         if kind is not None:
             raise _ERRORS[kind](text)
         return found
+
+    def check_seen(self, state: str, folder: pathlib.Path) -> None:
+        """Raises ValueError if this worker finds another state in the folder than the chief."""
+        chiefs = self.from_chief(state)
+        if state != chiefs:
+            raise ValueError(
+                f"this worker finds {state} in {folder}, the chief {chiefs}: all workers need to "
+                "see the chief's folder."
+            )
 
     @contextlib.contextmanager
     def losses_named(self) -> Iterator[None]:

@@ -69,7 +69,8 @@ class ExperimentHyperModel(kt.HyperModel):
         """Returns the compiled model of the chosen values."""
         config = self.config(hp)
         with distribution.get(config.distribute).scope():
-            return train.build_model(config, train.build_classifier(config, self._images))
+            classifier = train.build_classifier(config, self._images)
+            return train.build_model(config, classifier, self._images)
 
     def fit(
         self, hp: kt.HyperParameters, model: RobustModel, folder: str | os.PathLike

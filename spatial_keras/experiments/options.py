@@ -2,7 +2,7 @@
 
 The flags of a script, its --help, flagfiles, "flags" in results.json and the checks of the values
 all come from the fields. A field's annotation is its flag's type: str, int, float, bool, a tuple of
-str, int or float, or one of these or None.
+str, int or float, or one of these or None; `float | str` is a number or a percentage.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from spatial_keras.support import validation
 
 _ELEMENTS = {"tuple[str, ...]": str, "tuple[int, ...]": int, "tuple[float, ...]": float}
-_SCALARS = {"str": str, "int": int, "float": float, "bool": bool}
+_SCALARS = {"str": str, "int": int, "float": float, "bool": bool, "float | str": float}
 _MOST = {int: 10**9, float: 1e30}
 _NESTED, _OPTION = "nested", "option"
 
@@ -35,6 +35,7 @@ class Option:
       most: the largest size that anybody can mean; by default 10^9 for integers, 10^30 for numbers.
       choices: the texts allowed.
       count: how many numbers or texts there must be.
+      percent: whether a percentage, such as "10%", is allowed in the place of a number.
       recorded: whether results may depend on it; the others say where files lie or what is shown.
     """
 
@@ -47,6 +48,7 @@ class Option:
     most: float | None = None
     choices: tuple[str, ...] | None = None
     count: int | None = None
+    percent: bool = False
     recorded: bool = True
 
 
@@ -98,17 +100,20 @@ class Flag:
         return str(value)
 
     def parse(self, text: str) -> Any:
-        """Returns the value that a text is, such as 5, or for a tuple "5,5,31".
+        """Returns the value that a text is, such as 5, or for a tuple "5,5,31"; 10% stays a text.
 
         Raises:
           ValueError: it is not of numbers, where it has to be.
         """
         if not self.is_tuple:
+            is_percentage = self.option.percent and text.endswith("%")
             try:
-                return self.kind(text)
+                return f"{float(text[:-1]):g}%" if is_percentage else self.kind(text)
             except ValueError:
                 wanted = "an integer" if self.kind is int else "a number"
-                raise ValueError(f"--{self.name} must be {wanted}, got '{text}'.") from None
+                wanted += " or a percentage" if self.option.percent else ""
+                hint = validation.nearest(self._nearest_integer(text))
+                raise ValueError(f"--{self.name} must be {wanted}, got '{text}'{hint}.") from None
         parts = [part.strip() for part in text.split(",")] if text else []
         try:
             return tuple(self.kind(part) for part in parts)
@@ -130,6 +135,9 @@ class Flag:
 
     def _check_one(self, value: Any) -> None:
         option, name = self.option, f"--{self.name}"
+        if option.percent and isinstance(value, str):
+            validation.check_range(f"{name} in %", percentage(value), 0, 100, exclusive_high=True)
+            return
         if option.choices:
             validation.check_name(name, value, option.choices)
         if self.kind is str and (not value or "\0" in value):
@@ -145,9 +153,28 @@ class Flag:
                 exclusive_low=option.exclusive_low,
                 exclusive_high=option.exclusive_high,
             )
-        most = _MOST.get(self.kind) if option.most is None else option.most
-        if most is not None and option.high is None and abs(value) > most:
-            raise ValueError(f"{name} must be at most {most:g}, got {value}.")
+        if self._most is not None:
+            least = -self._most if option.low is None else None
+            validation.check_range(name, value, least, self._most)
+
+    @property
+    def _most(self) -> float | None:
+        option = self.option
+        if option.high is not None:
+            return None
+        return _MOST.get(self.kind) if option.most is None else option.most
+
+    def _nearest_integer(self, text: str) -> int | None:
+        """Returns the allowed integer nearest to the number that a text is, if it is one."""
+        if self.kind is not int:
+            return None
+        try:
+            number = round(float(text))
+        except (ValueError, OverflowError):
+            return None
+        low, high = self.option.low, self.option.high
+        high = self._most if high is None else high
+        return min(max(number, -high if low is None else low), high)
 
     def _wanted(self, text: str) -> str:
         kinds = {int: "integers", float: "numbers", str: "names"}[self.kind]
@@ -179,6 +206,18 @@ class Config:
             if value is not None and flag.option.recorded:
                 found[flag.name] = flag.text(value)
         return found
+
+
+def percentage(text: str) -> float:
+    """Returns the number before the % of a text.
+
+    Raises:
+      ValueError: it is no percentage.
+    """
+    try:
+        return float(text.removesuffix("%") if text.endswith("%") else "")
+    except ValueError:
+        raise ValueError(f"a percentage must be a number with %, got {text!r}.") from None
 
 
 def own_flags(kind: type[Config]) -> Iterator[Flag]:

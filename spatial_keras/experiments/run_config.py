@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras.experiments import interruption, shared_options
+from spatial_keras.experiments import interruption, options, shared_options
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
@@ -63,7 +63,9 @@ class RunConfig(Config):
     )
     image_size: int | None = shared_options.image_size("their own")
     test_fraction: float | None = shared_options.test_fraction()
+    crop: float | None = shared_options.crop("all of it")
     skip_damaged: bool | None = shared_options.skip_damaged()
+    stream: str = shared_options.stream()
 
     model: str = option(
         "resnet32",
@@ -133,8 +135,12 @@ class RunConfig(Config):
     max_rotation: float = option(
         30.0, "Defense", "Largest rotation either way, in degrees.", low=0, most=180
     )
-    max_translation: float = option(
-        3.0, "Defense", "Largest shift in each direction, in pixels.", low=0
+    max_translation: float | str = option(
+        3.0,
+        "Defense",
+        "Largest shift in each direction, in pixels or in % of the image's size.",
+        low=0,
+        percent=True,
     )
 
     fill: str | None = shared_options.fill("Defense", "black, the paper's")
@@ -284,10 +290,9 @@ class RunConfig(Config):
         """The run's folder."""
         return pathlib.Path(self.output_dir or f"runs/{self.dataset_name}/{self.name}")
 
-    @property
-    def transformations(self) -> TransformationSet:
-        """The set S."""
-        return TransformationSet(self.max_translation, self.max_translation, self.max_rotation)
+    def transformations(self, height: int, width: int) -> TransformationSet:
+        """Returns the set S for images of a size."""
+        return box(self.max_translation, self.max_rotation, height, width)
 
     def warp(self, xla: bool, differentiable: bool = False) -> SpatialWarp:
         """Returns what applies the transformations; see SpatialWarp.fastest."""
@@ -321,6 +326,16 @@ class RunConfig(Config):
         """Returns this run with another defense, without the flags that have no effect on it."""
         unset = {name: _FIELDS[name].default for name in ineffective(defense)}
         return dataclasses.replace(self, defense=defense.name, **unset, **changes)
+
+
+def box(
+    max_translation: float | str, max_rotation: float, height: int, width: int
+) -> TransformationSet:
+    """Returns the set S for images of a size, of shifts in pixels or in percent of the size."""
+    if isinstance(max_translation, str):
+        share = options.percentage(max_translation) / 100
+        return TransformationSet.of_size(height, width, share, max_rotation)
+    return TransformationSet(max_translation, max_translation, max_rotation)
 
 
 def check_grid_counts(counts: tuple[int, ...] | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import pathlib
 import platform
 from collections.abc import Iterator
@@ -14,13 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras import callbacks, data, evaluation, figures, models
-from spatial_keras.experiments import (
-    checkpoints,
-    distribution,
-    interruption,
-    progress,
-    run_folder,
-)
+from spatial_keras.experiments import checkpoints, distribution, interruption, progress, run_folder
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.models import batch_norm
@@ -87,19 +80,21 @@ class Experiment:
         return results
 
     def train(self) -> dict[str, float | None]:
-        """Trains to the last step and returns seconds per step, of it in search and gradient."""
+        """Trains to the last step; returns seconds per step, of its parts, and the data's share."""
         config, first_step = self.config, self.checkpoints.step
         batch = slice(config.batch_size // self.distribution.replicas)
+        waiting = data.WaitingTime()
         logs = callbacks.TensorBoardLogs(
             self.model,
             self._logs,
-            self.dataset.train_images[batch],
+            np.asarray(self.dataset.train_images[batch]),
             self.dataset.train_labels[batch],
             self.dataset.class_names,
             first_step,
             config.log_every,
             config.texts(),
             self.folder.path.as_posix(),  # whole: runs of two tables may have one last part
+            lambda: waiting.seconds,
         )
         self.checkpoints.time_with(logs)
         bar = progress.ProgressBar(config.steps, first_step, self.distribution.is_chief)
@@ -107,21 +102,27 @@ class Experiment:
         if config.profile_steps:
             watching.append(callbacks.Profile(self._logs, *config.profile_steps))
         if first_step < config.steps:
-            batches = functools.partial(
-                self.dataset.training_batches,
-                config.batch_size,
-                config.seed,
-                first_step,
-                config.mirror,
-            )
-            with bar, interruption.training():
-                self.distribution.fit(self.model, batches, config.steps - first_step, watching)
+            common = (config.batch_size, config.seed, first_step, config.mirror)
+            batches = lambda part: waiting.of(self.dataset.training_batches(*common, part))  # noqa: E731
+            steps = config.steps - first_step
+            with bar, interruption.training(), self._damage_named():
+                self.distribution.fit(self.model, batches, steps, watching)
         return {
             "train_seconds": self.checkpoints.train_seconds,
             "seconds_per_step": logs.seconds_per_step,
             "seconds_per_search": logs.seconds_per_search,
             "seconds_per_gradient": logs.seconds_per_gradient,
+            "data_share": logs.data_share,
         }
+
+    @contextlib.contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.OpError:
+            config, step = self.config, self.checkpoints.step
+            self.dataset.check_batch(config.batch_size, config.seed, step)
+            raise
 
     @property
     def _logs(self) -> pathlib.Path:
@@ -134,7 +135,8 @@ class Experiment:
           DivergedError: the weights are finite, but the logits are not.
         """
         first = slice(self.config.test_images)
-        images, labels = self.dataset.test_images[first], self.dataset.test_labels[first]
+        images = np.asarray(self.dataset.test_images[first])
+        labels = self.dataset.test_labels[first]
         with self._divergence_named():
             evaluator = self._evaluator(images, labels)
             natural, random = evaluator.natural(), evaluator.random(seed=self.config.seed)
@@ -143,7 +145,8 @@ class Experiment:
     def evaluate_training(self) -> dict[str, float]:
         """Returns natural and grid accuracy on the first training images, in [0, 1]."""
         first = slice(self.config.training_accuracy_images)
-        images, labels = self.dataset.train_images[first], self.dataset.train_labels[first]
+        images = np.asarray(self.dataset.train_images[first])
+        labels = self.dataset.train_labels[first]
         with self._divergence_named():
             evaluator = self._evaluator(images, labels)
             natural = evaluator.natural()
@@ -160,7 +163,7 @@ class Experiment:
             self.model,
             images,
             labels,
-            transformations=self.config.transformations,
+            transformations=self.config.transformations(*images.shape[1:3]),
             warp=self.config.warp(self.model.xla),
             xla=self.model.xla,
         )
@@ -192,7 +195,7 @@ class Experiment:
     def _draw_examples(self) -> None:
         if self.model.search is None:
             return
-        images = self.dataset.test_images[:8]
+        images = np.asarray(self.dataset.test_images[:8])
         labels = self.dataset.test_labels[:8]
         seed = tf.constant([self.config.seed, self.config.steps])
         parameters = self.model.worst_transformations(images, labels, seed)
@@ -227,14 +230,18 @@ def prepare(
     config = config.fitted_to(len(images.train_labels))
     distributed.check_batch(config.batch_size)
     dataset = select_images(config, images)
-    with distributed.losses_named():
+    with distributed.losses_named(), contextlib.ExitStack() as claimed:
         with distributed.scope():
-            model = model or build_model(config, build_classifier(config, dataset))
+            classifier = None if model else build_classifier(config, dataset)
+            model = model or build_model(config, classifier, dataset)
         folder = distributed.on_chief(lambda: run_folder.RunFolder(config.folder, config))
+        if folder is not None:
+            claimed.callback(folder.close)
         saver = _restored(config, model)
-        _check_step(distributed, saver.step, config.folder)
+        distributed.check_seen(f"step {saver.step}", config.folder)
         found = distributed.on_chief(lambda: _results_of(folder))
         results, notes = distributed.from_chief(found)
+        claimed.pop_all()
     if folder is None:
         folder = run_folder.TemporaryFolder(config)
         saver.move_to(folder.path / "checkpoints")
@@ -250,15 +257,6 @@ def _results_of(folder: run_folder.RunFolder) -> tuple[dict[str, Any] | None, li
         return None, [f"{error}; the run is evaluated again."]
 
 
-def _check_step(distributed: Distribution, step: int, folder: pathlib.Path) -> None:
-    chiefs = distributed.from_chief(step)
-    if step != chiefs:
-        raise ValueError(
-            f"this worker finds step {step} in {folder}, the chief step {chiefs}: all workers need "
-            "to see the chief's folder."
-        )
-
-
 def restore(config: RunConfig) -> tuple[RobustModel, checkpoints.Checkpoints]:
     """Returns a run's model as its newest checkpoint has it; writes nothing.
 
@@ -268,7 +266,7 @@ def restore(config: RunConfig) -> tuple[RobustModel, checkpoints.Checkpoints]:
     images = load_images(config)
     config = config.fitted_to(len(images.train_labels))
     dataset = select_images(config, images)
-    model = build_model(config, build_classifier(config, dataset))
+    model = build_model(config, build_classifier(config, dataset), dataset)
     return model, _restored(config, model)
 
 
@@ -288,6 +286,8 @@ def load_images(config: Any) -> data.Dataset:
         config.image_size,
         config.test_fraction,
         bool(config.skip_damaged),
+        config.crop,
+        config.stream,
     )
 
 
@@ -303,6 +303,8 @@ def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
     Raises:
       ValueError: they are too few or too small for the run.
     """
+    if not len(images.train_labels):
+        raise ValueError(f"data set '{images.name}' has no training images, only test images.")
     if config.validation_images is not None:
         images = images.hold_out(config.validation_images)
     if config.train_images is not None:
@@ -313,7 +315,8 @@ def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
         if count is not None:
             flag = f"--{name}_images with data set '{images.name}'"
             validation.check_integer(flag, count, 1, len(there))
-    config.transformations.check_fits(*images.input_shape[:2])
+    size = images.input_shape[:2]
+    config.transformations(*size).check_fits(*size)
     return images
 
 
@@ -342,8 +345,10 @@ def _first_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Mode
     )
 
 
-def build_model(config: RunConfig, classifier: tf.keras.Model) -> RobustModel:
-    """Returns the compiled RobustModel that trains the classifier."""
+def build_model(
+    config: RunConfig, classifier: tf.keras.Model, dataset: data.Dataset
+) -> RobustModel:
+    """Returns the compiled RobustModel that trains the classifier on images of a data set."""
     defense, xla = defenses.get(config.defense), config.use_xla
     optimizer = optimizers.get(
         config.optimizer,
@@ -355,7 +360,7 @@ def build_model(config: RunConfig, classifier: tf.keras.Model) -> RobustModel:
     weight = {} if config.lambda_ is None else {"regularizer_weight": config.lambda_}
     model = defense.build(
         classifier,
-        config.transformations,
+        config.transformations(*dataset.input_shape[:2]),
         config.warp(xla, differentiable=defense.search_kind == "gradient"),
         step_sizes=config.pgd_step_sizes,
         random_start=config.pgd_start != "zero",

@@ -44,6 +44,21 @@ class TransformationSet:
         validation.check_range("max_ty", self.max_ty, 0)
         validation.check_range("max_rotation", self.max_rotation, 0, 180)
 
+    @classmethod
+    def of_size(
+        cls, height: int, width: int, share: float = 0.1, max_rotation: float = 30.0
+    ) -> TransformationSet:
+        """Returns the set whose shifts are a share of the image's size.
+
+        Args:
+          height: of the images, in pixels; shifts up and down are up to share * height.
+          width: of the images, in pixels; shifts to the sides are up to share * width.
+          share: in [0, 1).
+          max_rotation: in degrees.
+        """
+        validation.check_range("share", share, 0, 1, exclusive_high=True)
+        return cls(share * width, share * height, max_rotation)
+
     @property
     def bounds(self) -> np.ndarray:
         """The largest (tx, ty, rotation): float32 [3], in pixels and degrees."""

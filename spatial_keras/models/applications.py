@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.support import files, validation
+from spatial_keras.support import compat, files, validation
 
 layers = tf.keras.layers
 
@@ -25,12 +25,11 @@ _OWN_SCALING = "EfficientNetB"
 
 
 def names() -> tuple[str, ...]:
-    """Returns "keras:" and the name of each network that this version of Keras has."""
+    """Returns "keras:" and the name of each network that this version of Keras has and can load."""
     module = tf.keras.applications
+    found = [name for name in sorted(dir(module)) if inspect.isfunction(getattr(module, name))]
     return tuple(
-        f"{PREFIX}{name}"
-        for name in sorted(dir(module))
-        if inspect.isfunction(getattr(module, name))
+        f"{PREFIX}{name}" for name in found if not name.startswith(compat.UNREADABLE_NETWORKS)
     )
 
 

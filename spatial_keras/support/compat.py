@@ -14,6 +14,10 @@ import tensorflow as tf
 # tf.keras has no version of its own in TensorFlow 2.15.
 IS_KERAS_3 = getattr(tf.keras, "__version__", "2").startswith("3")
 
+# How the names of networks begin that Keras saves, but then cannot load: Keras 2.15 takes one of
+# their layers for a text.
+UNREADABLE_NETWORKS = () if IS_KERAS_3 else ("ConvNeXt",)
+
 
 def scale_loss(optimizer: tf.keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor:
     """Multiplies the loss by the optimizer's loss scale, if mixed precision gave it one.

@@ -13,7 +13,7 @@ def number() -> int:
 
 
 def average(variables: Sequence[tf.Variable]) -> None:
-    """Gives floating variables, such as moving statistics, their mean over the replicas.
+    """Gives floating variables, such as BatchNorm's moving statistics, the mean of the replicas.
 
     Left alone, each replica goes on with its own: the searches would differ between the replicas,
     and a checkpoint, which has one copy of each, would not restore what there was.

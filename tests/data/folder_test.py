@@ -204,5 +204,5 @@ def test_what_does_not_fit_is_refused(tmp_path, make, fraction, message):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
         data.get(f"folder:{tmp_path / 'nothing'}", test_fraction=0.2)
-    with pytest.raises(ValueError, match="are for folders, not for 'digits'"):
+    with pytest.raises(ValueError, match="has no effect: 'digits' has test images"):
         data.get("digits", test_fraction=0.2)

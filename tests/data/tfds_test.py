@@ -98,18 +98,43 @@ def test_tests_on_validation_without_labelled_test(tmp_path):
         np.testing.assert_array_equal(data.get(name, tmp_path).test_images, pixels(5))
 
 
-@pytest.mark.parametrize(
-    "splits",
-    [
-        {"train": examples(7)},
-        {"test": examples(4)},
-        {"train": examples(7), "test": examples(4, label=-1)},
-    ],
-)
-def test_refuses_a_set_without_the_splits(tmp_path, splits):
+@pytest.mark.parametrize("stream", ["on", "off"])
+@pytest.mark.parametrize("splits", [{}, {"test": examples(4, label=-1)}])
+def test_a_part_of_the_training_images_is_held_out(tmp_path, splits, stream):
+    store(tmp_path, train=examples(12), **splits)
+    tiny = data.get("tiny", tmp_path, test_fraction=0.25, stream=stream)
+    assert sorted(tiny.test_labels) == [0, 1, 2] and len(tiny.train_labels) == 9
+    stored = {image.tobytes(): row % 3 for row, image in enumerate(pixels(12))}
+    for images, labels in (
+        (tiny.train_images, tiny.train_labels), (tiny.test_images, tiny.test_labels)
+    ):  # fmt: skip
+        assert [stored.pop(image.tobytes()) for image in np.asarray(images)] == list(labels)
+    assert not stored
+
+
+def test_the_part_to_test_on_has_to_be_given_where_it_is_needed(tmp_path):
+    store(tmp_path, train=examples(7))
+    message = message_of("tiny", tmp_path)
+    assert message == "data set 'tiny' has no labelled test images: give --test_fraction, e.g. 0.2."
+    store(tmp_path, "whole", train=examples(7), test=examples(4))
+    message = message_of("whole", tmp_path, None, 0.2)
+    assert message == "--test_fraction has no effect: 'whole' has test images."
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+@pytest.mark.parametrize("stream", ["on", "off"])
+def test_a_set_to_test_on_has_no_training_images(tmp_path, split, stream):
+    store(tmp_path, **{split: examples(4)})
+    tiny = data.get("tiny", tmp_path, stream=stream)
+    np.testing.assert_array_equal(tiny.test_images, pixels(4))
+    assert tiny.train_images.shape == (0, *SHAPE) and tiny.input_shape == SHAPE
+
+
+@pytest.mark.parametrize("splits", [{"test": examples(4, label=-1)}, {"other": examples(4)}])
+def test_refuses_a_set_without_labelled_splits(tmp_path, splits):
     store(tmp_path, **splits)
     message = message_of("tiny", tmp_path)
-    assert "'tiny' must have a split train and a labelled split test or validation" in message
+    assert "'tiny' must have a split train or a labelled split test or validation" in message
     assert message.endswith(f"it has {', '.join(splits)}.")
 
 

@@ -12,12 +12,18 @@ def test_what_is_not_given_is_taken_from_the_run():
     found = EvaluateConfig(run="a", max_rotation=5).filled_from(RUN)
     assert (found.dataset, found.image_size) == ("cifar10", 16)
     assert (found.max_rotation, found.max_translation) == (5, 2)
-    assert list(found.transformations.bounds) == [2, 2, 5]
+    assert list(found.transformations(16, 16).bounds) == [2, 2, 5]
+
+
+def test_a_percentage_is_taken_from_the_run():
+    run = RunConfig(max_translation="10%")
+    found = EvaluateConfig(run="a", dataset="other", image_size=64).filled_from(run)
+    assert list(found.transformations(50, 100).bounds) == [10, 5, 30]
 
 
 def test_the_paper_is_the_default():
     config = EvaluateConfig(model="a.keras", dataset="digits")
-    assert list(config.transformations.bounds) == [3, 3, 30]
+    assert list(config.transformations(32, 32).bounds) == [3, 3, 30]
     assert config.ordered_measures == list(MEASURES)
 
 
@@ -34,6 +40,19 @@ def test_a_flag_without_its_measure_is_refused(values, measure):
     with pytest.raises(ValueError, match=f"^--{next(iter(values))} has no effect: '{measure}'"):
         EvaluateConfig(run="a", measures=("natural",), **values)
     EvaluateConfig(run="a", **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "measures"),
+    [
+        ({"seed": 3}, ("natural", "grid")),
+        ({"composition": "joint"}, ("natural",)),
+    ],
+)
+def test_a_flag_without_any_of_its_measures_is_refused(values, measures):
+    with pytest.raises(ValueError, match=f"^--{next(iter(values))} has no effect: 'random' or 'w"):
+        EvaluateConfig(run="a", measures=measures, **values)
+    EvaluateConfig(run="a", measures=(*measures, "random"), **values)
 
 
 @pytest.mark.parametrize(

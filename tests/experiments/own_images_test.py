@@ -7,8 +7,10 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
+from spatial_keras.data import images_on_disk
 from spatial_keras.experiments import command_line, evaluate, train
 from tests import small
+from tests.data import tfds_test
 
 CLASSES = ("blue", "green", "red", "weiß")
 COLORS = np.uint8([[0, 0, 255], [0, 255, 0], [255, 0, 0], [255, 255, 255]])
@@ -47,6 +49,49 @@ def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
     assert written["flags"]["test_fraction"] == "0.25"
     rows = prepared.output.with_suffix(".csv").read_text(encoding="utf-8").splitlines()[1:]
     assert {row.split(",")[2] for row in rows} == set(CLASSES)
+
+
+def streamed_run(folder, output, stream):
+    flags = (
+        "--test_fraction=0.25 --image_size=16 --crop=0.875 --batch_size=6 --defense=wo2_at "
+        "--model=resnet8 --width=0.125 --steps=8 --xla=off --mirror"
+    )
+    return train.prepare(
+        small.parsed(
+            f"--dataset=folder:{folder}", *flags.split(), f"--stream={stream}",
+            f"--output_dir={output}",
+        )
+    )  # fmt: skip
+
+
+def test_a_run_on_images_on_disk_is_the_run_on_images_in_memory(folder, tmp_path):
+    memory, disk = (streamed_run(folder, tmp_path / each, each) for each in ("off", "on"))
+    results = memory.run(), disk.run()
+    assert isinstance(disk.dataset.train_images, images_on_disk.ImagesOnDisk)
+    assert results[0]["accuracies"] == results[1]["accuracies"]
+    assert results[0]["flags"] == results[1]["flags"] and results[0]["flags"]["crop"] == "0.875"
+    weights = (run.model.classifier.get_weights() for run in (memory, disk))
+    for found, expected in zip(*weights):
+        np.testing.assert_array_equal(found, expected)
+    config = command_line.parse(
+        evaluate.EvaluateConfig,
+        [f"--run={tmp_path / 'on'}", "--measures=natural", "--stream=on", "--limit=9"],
+    )
+    prepared = evaluate.prepare(config)
+    assert prepared.config.crop == 0.875
+    right = prepared.run().outcomes["natural"].right
+    images = np.asarray(memory.dataset.test_images[:9], np.float32)
+    logits = memory.model.classifier.predict(images, verbose=0)
+    np.testing.assert_array_equal(right, logits.argmax(1) == memory.dataset.test_labels[:9])
+
+
+def test_an_image_that_is_damaged_while_training_is_named(folder, tmp_path):
+    run = streamed_run(folder, tmp_path / "run", "on")
+    for file in sorted(folder.glob("*/*.png")):
+        if file.name != "0.png":
+            file.write_bytes(file.read_bytes()[:60])
+    with pytest.raises(ValueError, match=r"^image '.*\.png' cannot be read \([^\n]*\)\.$"):
+        run.train()
 
 
 @pytest.mark.parametrize(
@@ -125,10 +170,27 @@ def test_a_model_that_runs_code_is_trained_on_if_trusted(folder, tmp_path):
         f"--model={tmp_path / 'mine.keras'}", "--defense=std", "--xla=off", "--steps=1",
         f"--output_dir={tmp_path / 'run'}",
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="Lambda, which may run code of whoever wrote it"):
+    with pytest.raises(ValueError, match="holds Lambda.* may run code"):
         train.prepare(small.parsed(*flags))
     train.prepare(small.parsed(*flags, "--unsafe")).train()
     arguments = [f"--run={tmp_path / 'run'}", "--measures=natural"]
-    with pytest.raises(ValueError, match="Lambda, which may run code of whoever wrote it"):
+    with pytest.raises(ValueError, match="holds Lambda.* may run code"):
         evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, arguments))
     evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, [*arguments, "--unsafe"]))
+
+
+def test_a_set_to_test_on_is_evaluated_on_but_not_trained_on(tmp_path):
+    tfds_test.store(tmp_path, test=tfds_test.examples(9))
+    inputs = tf.keras.Input(tfds_test.SHAPE)
+    x = tf.keras.layers.Flatten()(tf.keras.layers.Rescaling(1 / 255)(inputs))
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(3)(x))
+    model.save(tmp_path / "mine.keras")
+    data = ["--dataset=tiny", f"--data_dir={tmp_path}", "--max_translation=25%"]
+    arguments = [f"--model={tmp_path / 'mine.keras'}", *data, "--measures=natural"]
+    prepared = evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, arguments))
+    assert list(prepared.evaluator.transformations.bounds) == [1.5, 1, 30]
+    guesses = np.argmax(model(tfds_test.pixels(9).astype(np.float32)), axis=1)
+    expected = np.mean(guesses == np.arange(9) % 3)
+    assert prepared.run().outcomes["natural"].accuracy == expected
+    with pytest.raises(ValueError, match="data set 'tiny' has no training images, only test"):
+        train.prepare(small.parsed(*data, "--model=resnet8", "--defense=std"))

@@ -7,9 +7,10 @@ import pathlib
 
 import pytest
 
-from spatial_keras.experiments import run_config
+from spatial_keras.experiments import options, run_config
 from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.training import defenses
+from tests import small
 
 
 def test_the_folder_follows_from_the_run():
@@ -19,8 +20,33 @@ def test_the_folder_follows_from_the_run():
 
 
 def test_the_set_of_transformations():
-    found = RunConfig(max_rotation=12.0, max_translation=2.5).transformations
-    assert list(found.bounds) == [2.5, 2.5, 12]
+    found = RunConfig(max_rotation=12.0, max_translation=2.5)
+    assert list(found.transformations(32, 48).bounds) == [2.5, 2.5, 12]
+
+
+def test_a_percentage_is_of_the_images_size():
+    config = RunConfig(max_translation="12.5%")
+    assert list(config.transformations(32, 48).bounds) == [6, 4, 30]
+    assert config.texts()["max_translation"] == "12.5%"
+    assert options.differences(RunConfig(max_translation=12.5), config) == {
+        "max_translation": ("12.5", "12.5%")
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ten%", "--max_translation must be a number or a percentage, got 'ten%'"),
+        ("120%", r"--max_translation in % must be in \[0, 100\), got 120"),
+        ("-1%", r"--max_translation in % must be in \[0, 100\), got -1"),
+        ("nan%", r"--max_translation in % must be in \[0, 100\), got nan"),
+        ("", "--max_translation must be a number or a percentage, got ''"),
+    ],
+)
+def test_what_is_no_percentage_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        small.parsed(f"--max_translation={text}")
+    assert small.parsed("--max_translation=10.0%") == RunConfig(max_translation="10%")
 
 
 @pytest.mark.parametrize(

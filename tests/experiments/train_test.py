@@ -32,7 +32,8 @@ def test_a_run_leaves_everything_in_its_folder(finished):
     assert results["steps"] == 6 and results["test_images"] == 360
     assert results["flags"]["defense"] == "wo2_kl"
     seconds = {f"seconds_per_{x}" for x in ("step", "search", "gradient")}
-    assert set(results["timing"]) == {"train_seconds", *seconds}
+    assert set(results["timing"]) == {"train_seconds", "data_share", *seconds}
+    assert 0 <= results["timing"]["data_share"] < 1
     assert results["timing"]["seconds_per_gradient"] < results["timing"]["seconds_per_step"]
 
     classifier = tf.keras.models.load_model(folder / "classifier.keras")
@@ -120,7 +121,7 @@ def test_flags_reach_what_they_name(tmp_path):
     model = run.model
     assert (model.search.k, model.regularizer_weight, model.seed) == (3, 0.5, 7)
     np.testing.assert_allclose(model.search.transformations.bounds, [1, 1, 12])
-    assert run.config.transformations == model.search.transformations
+    assert run.config.transformations(8, 8) == model.search.transformations
     assert model.weight_decay == 2e-4
 
 

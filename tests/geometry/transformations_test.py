@@ -239,7 +239,10 @@ def test_refuses_a_bad_bound(name, value, error):
 
 def test_refuses_a_rotation_beyond_180_degrees():
     assert TransformationSet(max_rotation=180).max_rotation == 180
-    with pytest.raises(ValueError, match=r"^max_rotation must be in \[0, 180\], got 180.5\.$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^max_rotation must be in \[0, 180\], got 180.5; the nearest allowed is 180\.$",
+    ):
         TransformationSet(max_rotation=180.5)
 
 
@@ -249,3 +252,10 @@ def test_check_fits():
         TransformationSet(10, 7).check_fits(height=8, width=10)
     with pytest.raises(ValueError, match="^max_ty must be smaller .* 8 pixels, got 8"):
         TransformationSet(9, 8).check_fits(height=8, width=10)
+
+
+def test_shifts_may_be_a_share_of_the_size():
+    found = TransformationSet.of_size(20, 40, share=0.25, max_rotation=10)
+    assert list(found.bounds) == [10, 5, 10]  # to the sides of the width, up and down of the height
+    with pytest.raises(ValueError, match=r"share must be in \[0, 1\), got 1"):
+        TransformationSet.of_size(20, 40, share=1)

@@ -67,7 +67,7 @@ def test_a_run_on_a_full_disk_goes_on_when_there_is_space(disk):
     folder = disk / "run"
     arguments = (*RUN, f"--output_dir={folder}")
     for free, name in (
-        (0, "run.flags"), (30_000, "checkpoints/ckpt-2"), (200_000, "classifier.keras"),
+        (0, "run.flags"), (30_000, "checkpoints/ckpt-2"), (150_000, "classifier.keras"),
     ):  # fmt: skip
         leave(disk, free)
         line = refused("train.py", *arguments)

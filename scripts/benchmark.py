@@ -16,7 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow turns oneDNN on for some processors only; gradients were 1.7 times faster with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-import numpy as np  # noqa: E402 - TensorFlow reads these when it is imported
+import benchmark_data  # noqa: E402 - TensorFlow reads these when it is imported
+import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from absl import app, flags  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -279,7 +280,7 @@ def raw(case: evaluate.Evaluation) -> tuple[tf.keras.Model, np.ndarray, np.ndarr
     """Returns the classifier, the images and the labels of an evaluation."""
     model = tf.keras.models.load_model(f"{case.config.run}/classifier.keras", compile=False)
     dataset = data.get(case.config.dataset, _DATA_DIR.value, case.config.image_size)
-    images = dataset.test_images[: case.evaluator.number].astype(np.float32)
+    images = np.asarray(dataset.test_images[: case.evaluator.number], np.float32)
     return model, images, dataset.test_labels[: case.evaluator.number]
 
 
@@ -358,7 +359,7 @@ def take_steps() -> None:
 MEASUREMENTS = {
     "step": measure_step, "memory": measure_memory, "warp": measure_warp, "xla": measure_xla,
     "logging": measure_logging, "evaluate": measure_evaluate, "models": measure_models,
-    "recipes": measure_recipes,
+    "recipes": measure_recipes, "data": benchmark_data.measure_data,
 }  # fmt: skip
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of every measurement.", lower_bound=1)
 _RUNS = flags.DEFINE_list(

@@ -4,7 +4,7 @@ An implementation of Yang, Wang, Heinze-Deml, "Invariance-inducing regularizatio
 transformations suffices to boost accuracy and spatial robustness", NeurIPS 2019.
 """
 
-from spatial_keras.support import environment  # noqa: F401 - before TensorFlow is imported
+from spatial_keras.support import early_signals, environment  # noqa: F401 - before TensorFlow
 
 # isort: split
 from spatial_keras import callbacks, data, evaluation, models

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,7 @@ class TensorBoardLogs(StepCallback):
       settings: the run's flags, name -> text.
       name: the run's name on the HParams dashboard, where two runs of one name are one trial; a
         hash of the settings by default.
+      waited: gives the seconds that the training has waited for its data so far.
 
     Attributes:
       step_seconds: of a step, at each log but the first, which has the tracing.
@@ -58,6 +59,7 @@ class TensorBoardLogs(StepCallback):
         every: int = 100,
         settings: dict[str, str] | None = None,
         name: str | None = None,
+        waited: Callable[[], float] | None = None,
     ) -> None:
         super().__init__()
         self._robust_model = model
@@ -70,6 +72,7 @@ class TensorBoardLogs(StepCallback):
         self._logs = 0
         self.step_seconds: list[float] = []
         self.search_seconds: list[float] = []
+        self._waited, self._data_shares = waited, []
         self._traced = False
         self._search = tf.function(self._search_all, jit_compile=model.xla)
 
@@ -91,6 +94,11 @@ class TensorBoardLogs(StepCallback):
         """
         searches = self.search_seconds or [0.0] * len(self.step_seconds)
         return _median([step - search for step, search in zip(self.step_seconds, searches)])
+
+    @property
+    def data_share(self) -> float | None:
+        """The median of the share of a step that waits for data, since training began; as above."""
+        return _median(self._data_shares)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Describes the run and starts the clock."""
@@ -119,6 +127,7 @@ class TensorBoardLogs(StepCallback):
         seconds = (time.perf_counter() - self._start) / self._window
         with self._writer.as_default(step=self._step):
             searches = self._write_scalars(logs, seconds)
+            self._write_data_share(seconds)
             if self._logs % 10 == 0 and self._robust_model.search is not None:
                 tf.summary.image("worst-case examples", self._draw_examples())
         self._writer.flush()
@@ -136,6 +145,15 @@ class TensorBoardLogs(StepCallback):
 
     def _begin_window(self) -> None:
         self._start, self._window = time.perf_counter(), 0
+        self._waited_before = self._waited() if self._waited else 0.0
+
+    def _write_data_share(self, seconds: float) -> None:
+        if self._waited is None:
+            return
+        share = (self._waited() - self._waited_before) / self._window / seconds
+        tf.summary.scalar("time/data_share", share)
+        if self._traced:
+            self._data_shares.append(share)
 
     def _write_scalars(self, logs: dict[str, Any], seconds: float) -> list[float]:
         """Writes the scalars and the histograms; returns the time of a search, if there is one."""

@@ -184,6 +184,29 @@ def test_a_resumed_run_goes_on_at_its_step(tmp_path):
 def test_no_time_is_given_that_has_the_tracing_in_it(tmp_path, steps):
     logs, _ = train(tmp_path, steps=steps)
     assert logs.seconds_per_step is None and logs.seconds_per_search is None
+    assert logs.data_share is None
+
+
+def test_the_share_of_a_step_that_waits_for_data(tmp_path, monkeypatch):
+    clock, waited = Clock(), [0.0]
+    monkeypatch.setattr(callbacks, "time", clock)
+
+    def wait(batch, logs):
+        waited[0] += (3.0, 0.0)[batch == 3]
+        clock.wait((3.0, 0.0)[batch == 3])
+
+    model = small.robust_model("std")
+    classes = ("a", "b", "c")
+    logs = callbacks.TensorBoardLogs(
+        model, tmp_path, small.IMAGES, small.LABELS, classes, every=2, waited=lambda: waited[0]
+    )
+    watching = [clock.gradient, tf.keras.callbacks.LambdaCallback(on_train_batch_begin=wait), logs]
+    data = tf.data.Dataset.from_tensors((small.IMAGES, small.LABELS)).repeat()
+    model.fit(data, steps_per_epoch=6, callbacks=watching, verbose=0)
+    found = [float(share) for _, share in small.logged(tmp_path)["time/data_share"]]
+    expected = [6 / 16, 3 / 13, 6 / 16]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(logs.data_share, np.mean(expected[1:]))
 
 
 def test_drawn_predictions_are_the_classifiers():

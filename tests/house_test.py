@@ -161,7 +161,7 @@ def test_each_file_has_its_test(file):
     assert (ROOT / "tests" / inside.with_name(f"{file.stem}_test.py")).exists()
 
 
-@per_file([file for file in SCRIPTS if file.name != "benchmark.py"])
+@per_file([file for file in SCRIPTS if not file.name.startswith(("benchmark", "soak"))])
 def test_each_script_is_the_command_of_its_name(file):
     assert file.stem in commands.NAMES
     assert f'commands.run("{file.stem}", sys.argv[1:])' in (ROOT / file).read_text()

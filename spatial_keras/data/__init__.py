@@ -12,9 +12,10 @@ from spatial_keras.data.folder import from_folder
 from spatial_keras.data.images_on_disk import STREAMS
 from spatial_keras.data.sizing import Sizing
 from spatial_keras.data.tfds import DataNotFoundError
+from spatial_keras.data.waiting import WaitingTime
 from spatial_keras.support import validation
 
-__all__ = ["DataNotFoundError", "Dataset", "from_folder", "get"]
+__all__ = ["DataNotFoundError", "Dataset", "WaitingTime", "from_folder", "get"]
 
 FOLDER = "folder:"
 

@@ -24,15 +24,19 @@ def decoded(file: pathlib.Path) -> np.ndarray:
     Raises:
       ValueError: it cannot be read.
     """
+    with files.failures_in_one_line(f"image '{file}' cannot be read"):
+        return _by_pillow(file)
+
+
+def _by_pillow(file: str | os.PathLike) -> np.ndarray:
     import PIL.Image
     import PIL.ImageOps
 
-    with files.failures_in_one_line(f"image '{file}' cannot be read"):
-        with PIL.Image.open(file) as opened:
-            image = PIL.ImageOps.exif_transpose(opened)
-        if image.mode in _GREY_MODES:
-            return _grey(np.asarray(image if image.mode != "LA" else image.convert("L")))
-        return np.asarray(image.convert("RGB"))
+    with PIL.Image.open(file) as opened:
+        image = PIL.ImageOps.exif_transpose(opened)
+    if image.mode in _GREY_MODES:
+        return _grey(np.asarray(image if image.mode != "LA" else image.convert("L")))
+    return np.asarray(image.convert("RGB"))
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
@@ -86,7 +90,7 @@ def _pixels(path: tf.Tensor) -> tf.Tensor:
     content = tf.io.read_file(path)
 
     def by_pillow() -> tf.Tensor:
-        read = tf.numpy_function(lambda name: decoded(os.fsdecode(name)), [path], tf.uint8)
+        read = tf.numpy_function(_of_name, [path], tf.uint8)
         return tf.ensure_shape(read, [None, None, None])
 
     def by_tensorflow() -> tf.Tensor:
@@ -94,6 +98,10 @@ def _pixels(path: tf.Tensor) -> tf.Tensor:
         return tf.io.decode_jpeg(content, dct_method="INTEGER_ACCURATE")
 
     return tf.cond(_is_plain_jpeg(content), by_tensorflow, by_pillow)
+
+
+def _of_name(name: bytes | np.ndarray) -> np.ndarray:
+    return _by_pillow(os.fsdecode(np.asarray(name).item()))
 
 
 def _is_plain_jpeg(content: tf.Tensor) -> tf.Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import math
 import os
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -106,9 +105,9 @@ class ImagesOnDisk:
         for number in self._numbers:
             try:
                 image = self._reader.read(tf.constant(number))
-            except tf.errors.OpError as error:
+            except Exception as error:  # of TensorFlow, or of Python within it
                 raise ValueError(
-                    f"{self._reader.describe(number)} cannot be read ({reason(error)})."
+                    f"{self._reader.describe(number)} cannot be read ({files.one_line(error)})."
                 ) from error
             if image.shape != self._reader.shape:
                 found, wanted = ("x".join(map(str, x)) for x in (image.shape, self._reader.shape))
@@ -136,13 +135,6 @@ def without_autotuning() -> tf.data.Options:
     options = tf.data.Options()
     options.autotune.enabled = False
     return options
-
-
-def reason(error: tf.errors.OpError) -> str:
-    """Returns what went wrong in an op, in one line, whether in TensorFlow or in Python."""
-    text = re.split(r"\nTraceback|\n\t? *\[\[", error.message)[0]
-    text = re.sub(r"^.*?\bError: ", "", text.strip()) if "Traceback" in error.message else text
-    return files.one_line(ValueError(text)).rstrip(".")
 
 
 def _processors() -> int:

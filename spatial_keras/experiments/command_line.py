@@ -139,7 +139,7 @@ def run(
     logging.set_verbosity(logging.WARNING)  # TFDS tells what it does
     with mistakes_refused():
         config = parse(kind, arguments)
-    with interruption.handled(_max_time(config)), _ends_in_one_line():
+    with _ends_in_one_line(), interruption.handled(_max_time(config)):
         main(config)
 
 

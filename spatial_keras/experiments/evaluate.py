@@ -46,8 +46,9 @@ class Evaluation:
         Args:
           on_outcome: called with each outcome as it is there.
         """
-        lock = self._claim_partial()
+        lock = self._lock()
         try:
+            self._claim_partial()
             return self._run(on_outcome)
         finally:
             lock.release()
@@ -87,23 +88,24 @@ class Evaluation:
     def _map(self) -> pathlib.Path:
         return self._partial / "map"
 
-    def _claim_partial(self) -> files.Lock:
-        """Makes the folder of what is measured already; with --resume it may have been there."""
-        identity = json.dumps({**self.config.texts(), **self.subject}, indent=2)
-        file = self._partial / "settings.json"
+    def _lock(self) -> files.Lock:
         try:
             self.output.parent.mkdir(parents=True, exist_ok=True)
-            lock = files.Lock(self.output.with_name(f".lock-{self.output.stem}"))
+            return files.Lock(self.output.with_name(f".lock-{self.output.stem}"))
         except OSError as error:
             raise ValueError(
                 f"cannot write to {self.output.parent}: {error.strerror}; --output=FILE.json "
                 "writes elsewhere."
             ) from error
+
+    def _claim_partial(self) -> None:
+        """Makes the folder of what is measured already; with --resume it may have been there."""
+        identity = json.dumps({**self.config.texts(), **self.subject}, indent=2)
+        file = self._partial / "settings.json"
         files.sweep(self.output.parent)
         if not self.config.resume:
             shutil.rmtree(self._partial, ignore_errors=True)
         elif file.exists() and file.read_bytes() != identity.encode():
-            lock.release()
             raise ValueError(
                 f"{self.output} was begun with another classifier, other images or other flags: "
                 "leave --resume out to start anew."
@@ -111,7 +113,6 @@ class Evaluation:
         self._partial.mkdir(parents=True, exist_ok=True)
         files.sweep(self._partial)
         files.write_text(file, identity)
-        return lock
 
     def _measure(self, name: str, found: dict[str, Outcome]) -> Outcome:
         config, evaluator, seed = self.config, self.evaluator, self.config.seed

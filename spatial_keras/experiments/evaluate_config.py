@@ -63,7 +63,9 @@ class EvaluateConfig(Config):
     data_dir: str | None = shared_options.data_dir()
     image_size: int | None = shared_options.image_size("as --run")
     test_fraction: float | None = shared_options.test_fraction()
+    crop: float | None = shared_options.crop("as --run, or all of it")
     skip_damaged: bool | None = shared_options.skip_damaged()
+    stream: str = shared_options.stream()
     limit: int | None = option(
         None, "Data", "Evaluate the first test images only, this many; default: all.", low=1
     )
@@ -148,9 +150,10 @@ class EvaluateConfig(Config):
             raise ValueError("--model needs --dataset.")
         if "attack" in self.measures and "grid" not in self.measures:
             raise ValueError("measure 'attack' starts from 'grid': measure that too.")
-        for name, measure in _OF_MEASURE.items():
-            if getattr(self, name) != _DEFAULTS[name] and measure not in self.measures:
-                raise ValueError(f"--{name} has no effect: '{measure}' is not among --measures.")
+        for name, measures in _OF_MEASURES.items():
+            if getattr(self, name) != _DEFAULTS[name] and not {*measures} & {*self.measures}:
+                names = "' or '".join(measures)
+                raise ValueError(f"--{name} has no effect: '{names}' is not among --measures.")
         check_grid_counts(self.grid_counts)
         if self.input_range[0] == self.input_range[1]:
             raise ValueError("--input_range must be two different numbers.")
@@ -159,7 +162,7 @@ class EvaluateConfig(Config):
 
     def filled_from(self, run: RunConfig) -> EvaluateConfig:
         """Returns this evaluation with what is not set taken from the run."""
-        names = ["dataset", "image_size", "max_rotation", "max_translation", "fill"]
+        names = ["dataset", "image_size", "crop", "max_rotation", "max_translation", "fill"]
         if self.dataset in (None, run.dataset):
             names += ["test_fraction", "skip_damaged"]
         missing = {name: getattr(run, name) for name in names if getattr(self, name) is None}
@@ -188,9 +191,16 @@ class EvaluateConfig(Config):
 
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(EvaluateConfig)}
-# Flag -> the only measure that it has an effect on.
-_OF_MEASURE = {
-    "draws": "random", "k": "worst_of_k", "gradient_steps": "gradient",
-    "gradient_restarts": "gradient", "grid_counts": "grid", "map": "grid",
-    "attack_steps": "attack", "attack_refinements": "attack",
-}  # fmt: skip
+# Flag -> the measures that it has an effect on, where those are not all.
+_OF_MEASURES = {
+    "draws": ("random",),
+    "k": ("worst_of_k",),
+    "gradient_steps": ("gradient",),
+    "gradient_restarts": ("gradient",),
+    "grid_counts": ("grid",),
+    "map": ("grid",),
+    "attack_steps": ("attack",),
+    "attack_refinements": ("attack",),
+    "seed": ("random", "worst_of_k", "gradient", "attack"),
+    "composition": MEASURES[1:],
+}

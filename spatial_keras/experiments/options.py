@@ -112,7 +112,8 @@ class Flag:
             except ValueError:
                 wanted = "an integer" if self.kind is int else "a number"
                 wanted += " or a percentage" if self.option.percent else ""
-                raise ValueError(f"--{self.name} must be {wanted}, got '{text}'.") from None
+                hint = validation.nearest(self._nearest_integer(text))
+                raise ValueError(f"--{self.name} must be {wanted}, got '{text}'{hint}.") from None
         parts = [part.strip() for part in text.split(",")] if text else []
         try:
             return tuple(self.kind(part) for part in parts)
@@ -152,9 +153,28 @@ class Flag:
                 exclusive_low=option.exclusive_low,
                 exclusive_high=option.exclusive_high,
             )
-        most = _MOST.get(self.kind) if option.most is None else option.most
-        if most is not None and option.high is None and abs(value) > most:
-            raise ValueError(f"{name} must be at most {most:g}, got {value}.")
+        if self._most is not None:
+            least = -self._most if option.low is None else None
+            validation.check_range(name, value, least, self._most)
+
+    @property
+    def _most(self) -> float | None:
+        option = self.option
+        if option.high is not None:
+            return None
+        return _MOST.get(self.kind) if option.most is None else option.most
+
+    def _nearest_integer(self, text: str) -> int | None:
+        """Returns the allowed integer nearest to the number that a text is, if it is one."""
+        if self.kind is not int:
+            return None
+        try:
+            number = round(float(text))
+        except (ValueError, OverflowError):
+            return None
+        low, high = self.option.low, self.option.high
+        high = self._most if high is None else high
+        return min(max(number, -high if low is None else low), high)
 
     def _wanted(self, text: str) -> str:
         kinds = {int: "integers", float: "numbers", str: "names"}[self.kind]

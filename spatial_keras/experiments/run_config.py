@@ -63,7 +63,9 @@ class RunConfig(Config):
     )
     image_size: int | None = shared_options.image_size("their own")
     test_fraction: float | None = shared_options.test_fraction()
+    crop: float | None = shared_options.crop("all of it")
     skip_damaged: bool | None = shared_options.skip_damaged()
+    stream: str = shared_options.stream()
 
     model: str = option(
         "resnet32",

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pathlib
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,10 +17,16 @@ from spatial_keras.support import files
 FLAGS_FILE = "run.flags"
 RESULTS_FILE = "results.json"
 _LOCK_FILE = ".lock"
+# Version 0.1.0 did not write all of it.
+_OPTIONAL = ("training_accuracies", "versions")
 
 
 class DamagedResultsError(ValueError):
     """What a finished run wrote cannot be read, or cannot be true."""
+
+
+class DamagedFlagsError(ValueError):
+    """The flagfile of a run cannot be read."""
 
 
 class RunFolder:
@@ -33,6 +40,7 @@ class RunFolder:
 
     Raises:
       ValueError: the folder cannot be written, or holds a run with other flags.
+      files.WriteError: the disk is full.
       files.BusyError: another process works in it.
     """
 
@@ -46,18 +54,22 @@ class RunFolder:
         self.path = pathlib.Path(path)
         self._lock: files.Lock | None = None
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.path, os.W_OK | os.X_OK):
-                raise PermissionError(13, "Permission denied")
-            if alone:
-                self._lock = files.Lock(self.path / _LOCK_FILE)
-            files.sweep(self.path)
+            self._open(alone)
             if _is_to_be_written(self.path, config, flags_file):
                 self.write_text(flags_file, command_line.flagfile(config))
-        except files.WriteError:
+        except BaseException:
+            self.close()
             raise
+
+    def _open(self, alone: bool) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.path).close()
+            if alone:
+                self._lock = files.Lock(self.path / _LOCK_FILE)
         except OSError as error:
             raise ValueError(f"cannot write to {self.path}: {error.strerror or error}.") from error
+        files.sweep(self.path)
 
     def close(self) -> None:
         """Lets other processes work in the folder."""
@@ -133,6 +145,9 @@ def fault_of(results: Any) -> str | None:
     for name in ("accuracies", "flags", "timing"):
         if not isinstance(results.get(name), dict):
             return f"have no '{name}'"
+    for name in _OPTIONAL:
+        if not isinstance(results.get(name, {}), dict):
+            return f"have something else for '{name}'"
     for name in ("natural", "random", "grid"):
         if name not in results["accuracies"]:
             return f"have no {name} accuracy"
@@ -140,22 +155,26 @@ def fault_of(results: Any) -> str | None:
 
 
 def _wrong_value(results: dict[str, Any]) -> str | None:
-    shares = [*results["accuracies"].values(), *results.get("training_accuracies", {}).values()]
+    trained, versions = (results.get(name, {}) for name in _OPTIONAL)
+    shares = [*results["accuracies"].values(), *trained.values()]
     for value in shares:
         if not (_is_number(value) and 0 <= value <= 1):
             return f"have an accuracy of {value}"
     for name, value in results["timing"].items():
-        if value is not None and not (_is_number(value) and math.isfinite(value)):
+        if value is not None and not (_is_number(value) and 0 <= value < math.inf):
             return f"have {value} for {name}"
-    texts = {**results["flags"], **results.get("versions", {})}
-    if not all(isinstance(text, str) for text in texts.values()):
+    if not all(isinstance(text, str) for text in {**results["flags"], **versions}.values()):
         return "have flags that are no texts"
-    images = results.get("test_images", 1)
-    return None if isinstance(images, int) and images > 0 else f"are of {images} images"
+    for name in ("steps", "train_images", "test_images"):
+        count = results.get(name, 1)
+        if not (_is_number(count) and isinstance(count, int) and count > 0):
+            return f"are of {count} {name.replace('_', ' ')}"
+    return None
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    # JSON's integers have no end, and what reads them takes numbers for floats.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value < 2**63
 
 
 def check(path: pathlib.Path, config: Config, flags_file: str = FLAGS_FILE) -> None:
@@ -173,12 +192,17 @@ def _is_to_be_written(path: pathlib.Path, config: Config, flags_file: str) -> bo
     """Returns whether the flagfile is missing, or has lost lines; none contradicts `config`.
 
     Raises:
+      DamagedFlagsError: it cannot be read.
       ValueError: it is of another configuration.
     """
     file = path / flags_file
     if not file.exists():
         return True
-    found = options.differences(command_line.read(type(config), file), config)
+    try:
+        there = command_line.read(type(config), file)
+    except ValueError as error:
+        raise DamagedFlagsError(str(error)) from error
+    found = options.differences(there, config)
     is_whole = command_line.is_whole(file)
     if not is_whole:
         names = command_line.names(file)
@@ -202,6 +226,10 @@ def read_config(path: pathlib.Path, kind: type[options.AnyConfig]) -> options.An
     if not file.exists():
         raise ValueError(f"'{path}' is not the folder of a run: it has no {FLAGS_FILE}.")
     config = command_line.read(kind, file)
+    for flag in options.all_flags(kind):
+        if not flag.option.recorded and getattr(config, flag.field) != flag.default:
+            # Nor does a folder of somebody else's decide what is safe to load here.
+            raise ValueError(f"{file} is damaged: no run writes --{flag.name}.")
     if not command_line.is_whole(file):
         raise ValueError(
             f"{file} is damaged, it has lost lines; the command that trained the run writes them "

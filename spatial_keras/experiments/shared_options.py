@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from spatial_keras.data.images_on_disk import STREAMS
 from spatial_keras.experiments.options import option
 from spatial_keras.geometry.sampling import FILLS
 
@@ -40,6 +41,31 @@ def test_fraction() -> Any:
 def skip_damaged() -> Any:
     """Returns the field of whether damaged images are left out."""
     return option(None, "Data", "Of folder:PATH: leave out files that cannot be read.")
+
+
+def crop(default: str) -> Any:
+    """Returns the field of what is cut out of an image; without it that of `default`."""
+    return option(
+        None,
+        "Data",
+        "Cut the square in the middle out before resizing; its side as a share of the shorter side,"
+        f" e.g. 0.875; default: {default}.",
+        low=0,
+        high=1,
+        exclusive_low=True,
+    )
+
+
+def stream() -> Any:
+    """Returns the field of whether images stay on disk."""
+    return option(
+        "auto",
+        "Data",
+        "Read images from disk when they are needed, the same ones, instead of holding them in "
+        "memory; auto: where they take more than 2 GiB.",
+        choices=STREAMS,
+        recorded=False,
+    )
 
 
 def fill(group: str, default: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import gc
@@ -117,12 +118,14 @@ class Row:
       results: what the runs that came to their end wrote into results.json.
       diverged: the seeds of those that diverged.
       unfinished: the seeds of those that other processes are at work on.
+      damaged: the seeds of those whose folders cannot be read.
     """
 
     defense: str
     results: Sequence[dict[str, Any]]
     diverged: Sequence[int]
     unfinished: Sequence[int] = ()
+    damaged: Sequence[int] = ()
 
     def statistics(self, measure: str) -> tuple[float | None, float | None]:
         """Returns mean and standard error of a measure over the runs that have it."""
@@ -139,12 +142,11 @@ class Row:
                 for value in self.statistics(measure)
             )
             texts.append(_NONE if mean == _NONE else f"{mean} ± {error}")
-        runs = str(len(self.results))
-        if self.diverged:
-            runs += f" (diverged: {_seeds(self.diverged)})"
-        if self.unfinished:
-            runs += f" (at work: {_seeds(self.unfinished)})"
-        return [self.defense, *texts, runs]
+        missing = {
+            "diverged": self.diverged, "at work": self.unfinished, "damaged": self.damaged
+        }  # fmt: skip
+        runs = [f"({state}: {_seeds(seeds)})" for state, seeds in missing.items() if seeds]
+        return [self.defense, *texts, " ".join([str(len(self.results)), *runs])]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,13 +207,14 @@ class Comparison:
 
         A run that diverges is named in the table; started again, it continues from its last
         checkpoint and diverges again. A run that another process is at work on is left to it; so
-        several processes and machines can share a table, and the last to end completes it.
+        several processes and machines can share a table, and the last to end completes it. A run
+        whose folder cannot be read is left as it is, and named.
 
         Args:
           command: what the table says it was made by.
           say: called with a line at each run.
         """
-        diverged = []
+        failed = {}
         for number, run in enumerate(self.runs, 1):
             line = f"run {number} of {len(self.runs)}: {run.defense}, seed {run.seed}"
             if run_folder.finished(run.folder) is not None:
@@ -219,19 +222,29 @@ class Comparison:
                 continue
             say(line)
             forget_models()
-            try:
-                _train(run, self.images, say)
-            except files.BusyError as error:
-                say(f"left out: {error}")
-            except DivergedError as error:
-                say(f"diverged: {error}")
-                diverged.append(run)
-        table = self._table(command, diverged)
+            failed[run] = self._train(run, say)
+        table = self._table(command, failed)
         files.write_text(self.folder / "table.md", table.to_markdown())
         files.write_text(self.folder / "table.csv", table.to_csv())
         return table
 
-    def _table(self, command: str, diverged: list[RunConfig]) -> Table:
+    def _train(self, config: RunConfig, say: Callable[[str], Any]) -> str | None:
+        """Trains and evaluates a run; returns "diverged" or "damaged" if it has no results."""
+        try:
+            run = train.prepare(config, self.images)
+        except ValueError as error:  # what is wrong with all runs was found before the first
+            say(f"left out: {error}")
+            return None if isinstance(error, files.BusyError) else "damaged"
+        for line in (*run.notes, *run.state()):
+            say(line)
+        try:
+            run.run()
+        except DivergedError as error:
+            say(f"diverged: {error}")
+            return "diverged"
+        return None
+
+    def _table(self, command: str, failed: dict[RunConfig, str | None]) -> Table:
         rows = []
         # Other processes may have finished some meanwhile.
         found = [(run, run_folder.finished(run.folder)) for run in self.runs]
@@ -239,10 +252,11 @@ class Comparison:
             mine = [(run, results) for run, results in found if run.defense == name]
             results = [results for _, results in mine if results is not None]
             others = [run for run, results in mine if results is None]
-            failed, open_ = (
-                [run.seed for run in others if (run in diverged) == has] for has in (True, False)
-            )
-            rows.append(Row(name, results, failed, open_))
+            missing = [
+                [run.seed for run in others if failed.get(run) == state]
+                for state in ("diverged", None, "damaged")
+            ]
+            rows.append(Row(name, results, *missing))
         results = [results for _, results in found if results is not None]
         title = f"Defenses on {self.runs[0].dataset}"
         return Table(title, self._caption(results), command, rows)
@@ -276,7 +290,8 @@ def prepare(config: TableConfig) -> Comparison:
     """
     runs = config.runs()
     for run in runs:
-        run_folder.check(run.folder, run)
+        with contextlib.suppress(run_folder.DamagedFlagsError):  # named when its turn comes
+            run_folder.check(run.folder, run)
     images = None
     if any(run_folder.finished(run.folder) is None for run in runs):
         images = train.load_images(runs[0])
@@ -285,21 +300,9 @@ def prepare(config: TableConfig) -> Comparison:
         for run in runs[:: config.seeds]:
             train.build_model(run, classifier, dataset)
     for run in runs:
-        run_folder.RunFolder(run.folder, run, alone=False)
+        with contextlib.suppress(run_folder.DamagedFlagsError):
+            run_folder.RunFolder(run.folder, run, alone=False)
     return Comparison(runs, config.folder, images)
-
-
-def _train(config: RunConfig, images: data.Dataset, say: Callable[[str], Any]) -> None:
-    """Trains and evaluates a run.
-
-    Raises:
-      DivergedError: it diverges.
-      files.BusyError: another process is at work on it.
-    """
-    run = train.prepare(config, images)
-    for line in (*run.notes, *run.state()):
-        say(line)
-    run.run()
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -75,19 +75,20 @@ class Experiment:
         return results
 
     def train(self) -> dict[str, float | None]:
-        """Trains to the last step and returns seconds per step, of it in search and gradient."""
+        """Trains to the last step; returns seconds per step, of its parts, and the data's share."""
         config, first_step = self.config, self.checkpoints.step
-        batch = slice(config.batch_size)
+        batch, waiting = slice(config.batch_size), data.WaitingTime()
         logs = callbacks.TensorBoardLogs(
             self.model,
             self._logs,
-            self.dataset.train_images[batch],
+            np.asarray(self.dataset.train_images[batch]),
             self.dataset.train_labels[batch],
             self.dataset.class_names,
             first_step,
             config.log_every,
             config.texts(),
             self.folder.path.as_posix(),  # whole: runs of two tables may have one last part
+            lambda: waiting.seconds,
         )
         self.checkpoints.time_with(logs)
         bar = progress.ProgressBar(config.steps, first_step)
@@ -95,11 +96,12 @@ class Experiment:
         if config.profile_steps:
             watching.append(callbacks.Profile(self._logs, *config.profile_steps))
         if first_step < config.steps:
-            with bar, interruption.training():
+            batches = self.dataset.training_batches(
+                config.batch_size, config.seed, first_step, config.mirror
+            )
+            with bar, interruption.training(), self._damage_named():
                 self.model.fit(
-                    self.dataset.training_batches(
-                        config.batch_size, config.seed, first_step, config.mirror
-                    ),
+                    waiting.of(batches),
                     steps_per_epoch=config.steps - first_step,
                     callbacks=watching,
                     shuffle=False,  # the data set is in its order already; Keras 3 would warn
@@ -110,7 +112,17 @@ class Experiment:
             "seconds_per_step": logs.seconds_per_step,
             "seconds_per_search": logs.seconds_per_search,
             "seconds_per_gradient": logs.seconds_per_gradient,
+            "data_share": logs.data_share,
         }
+
+    @contextlib.contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.OpError:
+            config, step = self.config, self.checkpoints.step
+            self.dataset.check_batch(config.batch_size, config.seed, step)
+            raise
 
     @property
     def _logs(self) -> pathlib.Path:
@@ -174,7 +186,7 @@ class Experiment:
     def _draw_examples(self) -> None:
         if self.model.search is None:
             return
-        images = self.dataset.test_images[:8]
+        images = np.asarray(self.dataset.test_images[:8])
         labels = self.dataset.test_labels[:8]
         seed = tf.constant([self.config.seed, self.config.steps])
         parameters = self.model.worst_transformations(images, labels, seed)
@@ -213,7 +225,11 @@ def prepare(
     dataset = select_images(config, images)
     model = model or build_model(config, build_classifier(config, dataset), dataset)
     folder = run_folder.RunFolder(config.folder, config)
-    saver = _restored(config, model)
+    try:
+        saver = _restored(config, model)
+    except BaseException:
+        folder.close()
+        raise
     notes, results = saver.notes, None
     try:
         results = folder.read_results()
@@ -251,6 +267,8 @@ def load_images(config: Any) -> data.Dataset:
         config.image_size,
         config.test_fraction,
         bool(config.skip_damaged),
+        config.crop,
+        config.stream,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures
-from spatial_keras.experiments import run_folder, table
+from spatial_keras.experiments import options, run_folder, table
 from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.training import defenses, passes
 
@@ -67,33 +67,57 @@ class Variant:
         return _SEARCHES[self.defense.search_kind].format(self.defense)
 
 
-def find(folder: pathlib.Path) -> dict[pathlib.Path, dict[str, Any] | None]:
-    """Returns the results of the runs in a folder, at any depth: run's folder -> results.
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """The runs in a folder.
 
-    Returns:
-      None for the results of a run that has not finished.
+    Attributes:
+      finished: results by the run's folder.
+      unfinished: folders of the runs without results.
+      damaged: of each run whose results cannot be read, or cannot be true, a line that says why.
+    """
+
+    finished: dict[pathlib.Path, dict[str, Any]]
+    unfinished: list[pathlib.Path]
+    damaged: list[str]
+
+
+def find(folder: pathlib.Path) -> Runs:
+    """Returns the runs in a folder, at any depth.
 
     Raises:
-      ValueError: there is no such folder, or results cannot be read.
+      ValueError: there is no such folder.
     """
     if not folder.is_dir():
         raise ValueError(f"--runs: there is no folder '{folder}'.")
-    found = {}
+    runs = Runs({}, [], [])
     for file in sorted(folder.rglob(run_folder.FLAGS_FILE)):
-        results = run_folder.read_results(file.parent)
-        if results is not None and "defense" not in results["flags"]:
-            raise ValueError(f"the results in {file.parent} have no --defense.")
-        found[file.parent] = results
-    return found
+        try:
+            results = _results(file.parent)
+        except ValueError as error:
+            runs.damaged.append(str(error).removesuffix("."))
+            continue
+        if results is None:
+            runs.unfinished.append(file.parent)
+        else:
+            runs.finished[file.parent] = results
+    return runs
 
 
-def read(folder: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the results of the finished runs in a folder, at any depth.
-
-    Raises:
-      ValueError: there is no such folder, or results cannot be read.
-    """
-    return [results for results in find(folder).values() if results is not None]
+def _results(folder: pathlib.Path) -> dict[str, Any] | None:
+    """Returns the results of a run, None if it has not finished; ValueError if damaged."""
+    results = run_folder.read_results(folder)
+    if results is None:
+        return None
+    texts = results["flags"]
+    try:
+        defenses.get(texts.get("defense", ""))
+        for flag in options.all_flags(RunConfig):
+            if flag.name in texts and flag.kind is not bool:
+                flag.check(flag.parse(texts[flag.name]))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"the results in {folder} have other flags than a run: {error}") from error
+    return results
 
 
 def comparable(

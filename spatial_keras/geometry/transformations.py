@@ -98,6 +98,36 @@ class TransformationSet:
             return tf.concat([shift, (unit[..., 2:] * 2 - 1) * self.max_rotation], axis=-1)
         return (unit * 2 - 1) * self.bounds
 
+    def sample_batch(
+        self,
+        seed: tf.Tensor,
+        batch_size: int | tf.Tensor,
+        per_image: Sequence[int] = (),
+        whole_pixels: bool = False,
+    ) -> tf.Tensor:
+        """Draws for the images of a batch, of each by its place in the global batch.
+
+        Under tf.distribute a replica's batch is its part of the global batch: the draws of all are
+        made, and it takes those of its rows. So an image's draws do not depend on the number of
+        replicas, where all have equally many images.
+
+        Args:
+          seed: two integers.
+          batch_size: the number of images in this replica.
+          per_image: the shape of an image's draws, e.g. [k].
+          whole_pixels: draw shifts from the integers of their range.
+
+        Returns:
+          Parameters, float32 [batch_size, *per_image, 3].
+        """
+        context = tf.distribute.get_replica_context()
+        replicas = 1 if context is None else context.num_replicas_in_sync
+        if replicas == 1:
+            return self.sample(seed, [batch_size, *per_image], whole_pixels)
+        drawn = self.sample(seed, [replicas * batch_size, *per_image], whole_pixels)
+        first = context.replica_id_in_sync_group * batch_size
+        return tf.gather(drawn, first + tf.range(batch_size))
+
     def grid(self, num_tx: int = 5, num_ty: int = 5, num_rotation: int = 31) -> np.ndarray:
         """Lists the grid over S; the default is the paper's, 5 x 5 x 31 = 775 points.
 

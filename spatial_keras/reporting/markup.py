@@ -96,6 +96,7 @@ def page(
     sections: Sequence[Section],
     finished: int,
     unfinished: Sequence[str],
+    damaged: Sequence[str],
     made: datetime.datetime,
 ) -> str:
     """Returns the whole HTML document.
@@ -104,9 +105,15 @@ def page(
       title: its heading.
       sections: what there is to say of the runs.
       finished: the number of them that are finished.
-      unfinished: the names of the others.
+      unfinished: the names of those that are not.
+      damaged: of each run that cannot be read, a line that says why.
       made: when the page is made.
     """
     return _TEMPLATES.get_template("page.html").render(
-        title=title, sections=sections, finished=finished, unfinished=unfinished, made=made
+        title=title,
+        sections=sections,
+        finished=finished,
+        unfinished=unfinished,
+        damaged=damaged,
+        made=made,
     )

@@ -22,6 +22,15 @@ FIGURE_NAMES = (
 )  # fmt: skip
 
 
+# Flag -> the figures that it has an effect on.
+_OF_FIGURES = {
+    "runs": {*FIGURE_NAMES} - {"rotations", "failures", "no_trade_off"},
+    "run": {"rotations", "failures"},
+    "data_dir": {"rotations", "failures"},
+    "image": {"rotations"},
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class PlotConfig(Config):
     """What to draw; each field is a flag of plot.py, which --help documents."""
@@ -64,6 +73,14 @@ class PlotConfig(Config):
             )
         if self.run is not None and not pathlib.Path(self.run).is_dir():
             raise ValueError(f"--run: there is no folder '{self.run}'.")
+        chosen = {*(self.figures or FIGURE_NAMES)}
+        for name, figures_ in _OF_FIGURES.items():
+            if getattr(self, name) is not None and not figures_ & chosen:
+                names = ",".join(sorted(figures_))
+                raise ValueError(f"--{name} has no effect: it is for --figures={names}.")
+        for name in ("data_dir", "image"):
+            if getattr(self, name) is not None and self.run is None:
+                raise ValueError(f"--{name} has no effect without --run.")
 
 
 class ImpossibleError(ValueError):
@@ -82,6 +99,7 @@ class Gallery:
       data_dir: folder of its images.
       image: number of the image to rotate, if chosen.
       folder: gets the figures.
+      damaged: of each run that is left out, a line that says why.
     """
 
     names: Sequence[str]
@@ -91,18 +109,22 @@ class Gallery:
     data_dir: str | None
     image: int | None
     folder: pathlib.Path
+    damaged: Sequence[str] = ()
     _subject: Subject | None = None
 
     def draw(self, say: Callable[[str], Any]) -> list[pathlib.Path]:
         """Draws and writes the figures; returns their files.
 
         Args:
-          say: called with a line for each figure that cannot be drawn and is left out.
+          say: called with a line for each run that cannot be read, and each figure that cannot be
+            drawn; they are left out.
 
         Raises:
           ValueError: a required figure cannot be drawn; nothing is written.
         """
         drawn = {}
+        for line in self.damaged:
+            say(f"left out: {line}.")
         for name in self.names:
             try:
                 drawn[name] = FIGURES[name](self)
@@ -127,7 +149,10 @@ class Gallery:
         if self.run is None:
             raise ImpossibleError(f"{name}: needs --run=FOLDER of train.py.")
         if self._subject is None:
-            self._subject = subject.load(self.run, self.data_dir)
+            try:
+                self._subject = subject.load(self.run, self.data_dir)
+            except ValueError as error:
+                raise ImpossibleError(f"{name}: {error}") from error
         if self._subject is None:
             raise ImpossibleError(f"{name}: the run in {self.run} has --max_rotation=0.")
         return self._subject
@@ -139,7 +164,7 @@ def prepare(config: PlotConfig) -> Gallery:
     Raises:
       ValueError: they cannot be read.
     """
-    runs = None if config.runs is None else _read(pathlib.Path(config.runs))
+    runs, damaged = (None, ()) if config.runs is None else _read(pathlib.Path(config.runs))
     return Gallery(
         list(dict.fromkeys(config.figures or FIGURE_NAMES)),
         bool(config.figures),
@@ -148,11 +173,15 @@ def prepare(config: PlotConfig) -> Gallery:
         config.data_dir,
         config.image,
         pathlib.Path(config.output_dir),
+        damaged,
     )
 
 
-def _read(path: pathlib.Path) -> list[dict[str, Any]]:
-    return runs_csv.read(path) if path.suffix == ".csv" else variants.read(path)
+def _read(path: pathlib.Path) -> tuple[list[dict[str, Any]], Sequence[str]]:
+    if path.suffix == ".csv":
+        return runs_csv.read(path), ()
+    found = variants.find(path)
+    return list(found.finished.values()), found.damaged
 
 
 def _rotations(gallery: Gallery) -> figures.Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import pathlib
@@ -54,6 +55,8 @@ class ReportConfig(Config):
             raise ValueError("give --runs=FOLDER with runs of train.py or table.py in it.")
         if self.output is not None and not self.output.endswith(".html"):
             raise ValueError(f"--output must end in .html, got '{self.output}'.")
+        if self.data_dir is not None and not self.best_run:
+            raise ValueError("--data_dir has no effect with --nobest_run.")
         for name in self.compare or ():
             defenses.get(name)
 
@@ -110,6 +113,7 @@ class Page:
       folder: the runs are in it, at any depth.
       finished: results by the run's folder.
       unfinished: folders of the runs without results.
+      damaged: of each run that is left out, a line that says why.
       best_run: whether to draw what the best run's classifier does.
       data_dir: folder of its images.
       output: the HTML file.
@@ -118,6 +122,7 @@ class Page:
     folder: pathlib.Path
     finished: _Runs
     unfinished: Sequence[pathlib.Path]
+    damaged: Sequence[str]
     best_run: bool
     data_dir: str | None
     output: pathlib.Path
@@ -128,16 +133,18 @@ class Page:
         Runs that cannot be in one table, such as those of 400 and of 800 steps, get several.
 
         Args:
-          say: called with a line for each figure that cannot be drawn and is left out.
-
-        Raises:
-          ValueError: a run has a defense of an unknown name.
+          say: called with a line for each run that cannot be read, and each figure that cannot be
+            drawn; they are left out.
         """
+        for line in self.damaged:
+            say(f"left out: {line}.")
         lots = variants.comparable(self.finished)
         sections = [self._section(name, runs, say) for name, runs in lots.items()]
         unfinished = [self._name(run) for run in self.unfinished]
         made = datetime.datetime.now().astimezone().replace(microsecond=0)
-        text = markup.page(_title(self.finished), sections, len(self.finished), unfinished, made)
+        text = markup.page(
+            _title(self.finished), sections, len(self.finished), unfinished, self.damaged, made
+        )
         self.output.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(self.output, text)
         files.write_text(self.csv, runs_csv.to_csv(self.finished.values()))
@@ -192,9 +199,10 @@ class Page:
         summary = ", ".join(f"{name} {facts[name]}" for name in results["accuracies"])
         texts = (f"--{name}={text}" for name, text in results["flags"].items())
         command = [shlex.quote(word) for word in ("python", "scripts/train.py", *texts)]
-        file, examples = run / "examples.png", None
-        if file.exists():
-            examples = markup.Picture("png", file.read_bytes(), *_EXAMPLES, wide=True)
+        examples = None
+        with contextlib.suppress(OSError):  # it has none
+            content = (run / "examples.png").read_bytes()
+            examples = markup.Picture("png", content, *_EXAMPLES, wide=True)
         return markup.Run(self._name(run), summary, list(facts.items()), command, examples)
 
 
@@ -202,15 +210,22 @@ def prepare(config: ReportConfig) -> Page:
     """Reads the results of the runs.
 
     Raises:
-      ValueError: there is no finished run, or results cannot be read.
+      ValueError: there is no finished run.
     """
     folder = pathlib.Path(config.runs)
     found = variants.find(folder)
-    finished = {run: results for run, results in found.items() if results is not None}
-    if not finished:
-        raise ValueError(f"--runs: there is no finished run in '{folder}'.")
-    unfinished = [run for run in found if run not in finished]
-    return Page(folder, finished, unfinished, config.best_run, config.data_dir, config.file)
+    if not found.finished:
+        reasons = "; ".join([f"there is no finished run in '{folder}'", *found.damaged])
+        raise ValueError(f"--runs: {reasons}.")
+    return Page(
+        folder,
+        found.finished,
+        found.unfinished,
+        found.damaged,
+        config.best_run,
+        config.data_dir,
+        config.file,
+    )
 
 
 def _title(runs: _Runs) -> str:
@@ -247,7 +262,7 @@ def _common(runs: _Runs) -> list[str]:
         [
             *(f"--{name}={text}" for name, text in run["flags"].items()),
             train.evaluated_on(run),
-            *(f"{name}={version}" for name, version in run["versions"].items()),
+            *(f"{name}={version}" for name, version in run.get("versions", {}).items()),
         ]
         for run in runs.values()
     )
@@ -268,4 +283,4 @@ def _facts(results: Mapping[str, Any]) -> dict[str, str]:
     for name, text in _SECONDS.items():
         seconds = results["timing"].get(name)
         facts[text] = "-" if seconds is None else f"{seconds:.4f}"
-    return {**facts, **results["versions"]}
+    return {**facts, **results.get("versions", {})}

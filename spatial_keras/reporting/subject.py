@@ -71,7 +71,7 @@ def load(folder: str, data_dir: str | None) -> Subject | None:
     if not config.max_rotation:
         return None
     dataset = train.load_images(config)
-    images, labels = dataset.test_images[:IMAGES], dataset.test_labels[:IMAGES]
+    images, labels = np.asarray(dataset.test_images[:IMAGES]), dataset.test_labels[:IMAGES]
     rotations = TransformationSet(0, 0, config.max_rotation)
     xla = config.use_xla
     evaluator = evaluation.Evaluator(classifier, images, labels, transformations=rotations, xla=xla)

@@ -124,20 +124,20 @@ class Lock:
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
         while True:
-            self._file = open(path, "a+")  # noqa: SIM115 - held open
+            self._file = open(path, "ab+", buffering=0)  # noqa: SIM115 - held open
             if not self._hold() or self._is_current():
                 break
             self._file.close()  # removed by the process that held it before
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()} on {_node()}")
-        self._file.flush()
+        with contextlib.suppress(OSError):  # on a full disk it is held without a name
+            self._file.truncate(0)
+            self._file.write(f"process {os.getpid()} on {_node()}".encode())
 
     def _hold(self) -> bool:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
-            holder = self._file.read() or "another process"
+            holder = self._file.read().decode(errors="replace") or "another process"
             self._file.close()
             raise BusyError(f"{holder} is at work on {self.path.parent}.") from None
         except OSError as error:

@@ -55,8 +55,15 @@ def check_range(
     too_high = high is not None and (value >= high if exclusive_high else value > high)
     if too_low or too_high or not abs(value) < float("inf"):
         allowed = _interval(low, high, exclusive_low, exclusive_high)
-        raise ValueError(f"{name} must be {allowed}, got {value}.")
+        is_low, is_high = too_low and not exclusive_low, too_high and not exclusive_high
+        bound = low if is_low else high if is_high else None
+        raise ValueError(f"{name} must be {allowed}, got {value}{nearest(bound)}.")
     return value
+
+
+def nearest(number: float | None) -> str:
+    """Returns the end of a message that says which allowed number is nearest, if there is one."""
+    return "" if number is None else f"; the nearest allowed is {number}"
 
 
 def check_integer(name: str, value: int, low: int | None = None, high: int | None = None) -> int:

@@ -89,7 +89,7 @@ class GradientSearch(Search):
         self.check_objective(objective)
         start = tf.zeros([tf.shape(images)[0], 3])
         if self.random_start:
-            start = self.transformations.sample(seed, [tf.shape(images)[0]])
+            start = self.transformations.sample_batch(seed, tf.shape(images)[0])
         reference = self._reference(classifier, images, labels, objective)
         ascend = functools.partial(self._ascend, classifier, objective)
         per_pass, number = self.images_per_pass, images.shape[0]

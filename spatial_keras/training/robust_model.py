@@ -10,7 +10,7 @@ import tensorflow as tf
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import classifiers, compat, validation
-from spatial_keras.training import batches, losses
+from spatial_keras.training import batches, losses, replicas
 from spatial_keras.training.search import Search
 
 CROSS_ENTROPY_ON = ("natural", "worst", "both")
@@ -58,7 +58,8 @@ class RobustModel(tf.keras.Model):
       shift: in training, images are shifted by up to this many whole pixels each way; a search
         starts from the shifted ones.
       weight_decay: the weight of the kernels' squares, at least 0.
-      seed: of all draws, together with the step and the replica.
+      seed: of all draws, together with the step and the image's place in the batch: under
+        tf.distribute, in the batch of all replicas.
       xla: compile the search and the gradient computation with XLA inside the step, which also
         works under tf.distribute; needs a warp other than "op".
 
@@ -166,15 +167,18 @@ class RobustModel(tf.keras.Model):
         """Searches, assembles the batch, and takes one gradient step."""
         images, labels, weights = batches.unpack(data, self._examined)
         step = tf.cast(self.optimizer.iterations, tf.int32)
-        batch = self._compiled(self._batch)(images, labels, self._step_seed(step), step)
+        seed = _fold(tf.stack([self.seed, step]), 0)  # 0: draws of one replica are as ever
+        batch = self._compiled(self._batch)(images, labels, seed, step)
         terms, logits, gradients = self._compiled(self._gradients)(batch, labels, weights)
         compat.apply_gradients(self.optimizer, gradients, self.classifier.trainable_variables)
+        replicas.average(self.classifier.non_trainable_variables)
         return self._report(images, labels, weights, terms, logits)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Evaluates on natural and worst-case images; each batch gets the draws of its place."""
         images, labels, weights = batches.unpack(data, self._examined)
-        seen = tf.cast(self._cross_entropy_mean.count, tf.int32)  # images since the last reset
+        # Images since the last reset.
+        seen = tf.cast(self._cross_entropy_mean.count, tf.int32) * replicas.number()
         seed = _fold(tf.stack([self.seed, -1]), seen)
         batch = self._compiled(self._batch)(images, labels, seed)
         logits = self._logits(batch, training=False)
@@ -231,10 +235,6 @@ class RobustModel(tf.keras.Model):
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return tf.function(function, jit_compile=True) if self.xla else function
 
-    def _step_seed(self, step: tf.Tensor) -> tf.Tensor:
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return _fold(tf.stack([self.seed, step]), replica)
-
     def _batch(
         self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, step: tf.Tensor | None = None
     ) -> dict[str, tf.Tensor]:
@@ -270,7 +270,7 @@ class RobustModel(tf.keras.Model):
             return self.search(self.logits, images, labels, objective, seed)
 
         def draw() -> tf.Tensor:
-            return self.search.transformations.sample(seed, [tf.shape(images)[0]])
+            return self.search.transformations.sample_batch(seed, tf.shape(images)[0])
 
         always = step is None or not self.search_from
         parameters = find() if always else tf.cond(step < self.search_from, draw, find)
@@ -288,8 +288,7 @@ class RobustModel(tf.keras.Model):
             logits = self._logits(batch, training=True)
             terms = self._terms(labels, logits, weights)
             # Optimizers add up the gradients of the replicas.
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            loss = compat.scale_loss(self.optimizer, terms["loss"] / replicas)
+            loss = compat.scale_loss(self.optimizer, terms["loss"] / replicas.number())
         return terms, logits, tape.gradient(loss, self.classifier.trainable_variables)
 
     def _terms(
@@ -389,4 +388,4 @@ def _shifted(images: tf.Tensor, shift: int, seed: tf.Tensor) -> tf.Tensor:
     if not shift:
         return images
     box = TransformationSet(shift, shift, 0)
-    return SpatialWarp()(images, box.sample(seed, [tf.shape(images)[0]], whole_pixels=True))
+    return SpatialWarp()(images, box.sample_batch(seed, tf.shape(images)[0], whole_pixels=True))

@@ -49,7 +49,8 @@ class Search(abc.ABC):
           images: pixel values 0..255, [batch, height, width, channels].
           labels: class numbers, integer [batch], or distributions, [batch, classes].
           objective: what to maximize.
-          seed: two integers; the same seed gives the same draws.
+          seed: two integers; the same seed gives the same draws. Under tf.distribute all replicas
+            get the same one; `transformations.sample_batch` draws for the images of one of them.
 
         Returns:
           (tx, ty, rotation) in pixels and degrees, float32 [batch, 3].
@@ -158,7 +159,7 @@ class WorstOfK(Search):
         seed: tf.Tensor,
     ) -> tf.Tensor:
         """Returns the worst of k draws; see `Search`."""
-        candidates = self.transformations.sample(seed, [tf.shape(images)[0], self.k])
+        candidates = self.transformations.sample_batch(seed, tf.shape(images)[0], [self.k])
         if self.k == 1:
             return candidates[:, 0]
         per_pass = self.candidates_per_pass or self.k

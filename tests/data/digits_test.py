@@ -56,3 +56,11 @@ def test_digits_are_resized_bilinearly(size):
     large = data.get("digits", image_size=size).train_images[:50, ..., 0]
     expected = [255 * bilinear(np.round(image * 16) / 16, size) for image in small]
     np.testing.assert_allclose(large, expected, atol=0.501)
+
+
+@pytest.mark.parametrize("options", [{"crop": 0.5, "image_size": 16}, {"stream": "on"}])
+def test_digits_are_whole_and_in_memory(options):
+    with pytest.raises(ValueError, match="are for images in files, not for 'digits'"):
+        data.get("digits", **options)
+    with pytest.raises(ValueError, match="unknown stream 'of': did you mean 'off'"):
+        data.get("digits", stream="of")

@@ -43,6 +43,19 @@ def test_a_flag_without_its_measure_is_refused(values, measure):
 
 
 @pytest.mark.parametrize(
+    ("values", "measures"),
+    [
+        ({"seed": 3}, ("natural", "grid")),
+        ({"composition": "joint"}, ("natural",)),
+    ],
+)
+def test_a_flag_without_any_of_its_measures_is_refused(values, measures):
+    with pytest.raises(ValueError, match=f"^--{next(iter(values))} has no effect: 'random' or 'w"):
+        EvaluateConfig(run="a", measures=measures, **values)
+    EvaluateConfig(run="a", measures=(*measures, "random"), **values)
+
+
+@pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"grid_counts": (1001, 1001, 1)}, "--grid_counts must give 1,000,000 points at most"),

@@ -105,12 +105,17 @@ DAMAGED = [
     (json.dumps(RESULTS)[:60], "cannot be read"), ("[" * 100_000, "cannot be read"),
     (json.dumps({**RESULTS, "accuracies": {}}), "have no natural accuracy"),
     (json.dumps({**RESULTS, "timing": []}), "have no 'timing'"),
+    (json.dumps({**RESULTS, "versions": []}), "have something else for 'versions'"),
+    (json.dumps({**RESULTS, "training_accuracies": 1}), "have something else for 'training_"),
+    (json.dumps({**RESULTS, "steps": True}), "are of True steps"),
+    (json.dumps({**RESULTS, "train_images": 1.5}), "are of 1.5 train images"),
     (json.dumps(RESULTS).replace("0.625", "NaN"), "have an accuracy of nan"),
     (json.dumps(RESULTS).replace("0.625", "1.5"), "have an accuracy of 1.5"),
     (json.dumps(RESULTS).replace("0.625", '"0.5"'), "have an accuracy of 0.5"),
     (json.dumps(RESULTS).replace("null", "Infinity"), "have inf for seconds_per_step"),
+    (json.dumps(RESULTS).replace("null", "-1"), "have -1 for seconds_per_step"),
     (json.dumps(RESULTS).replace('"std"', "1"), "have flags that are no texts"),
-    (json.dumps({**RESULTS, "test_images": 0}), "are of 0 images"),
+    (json.dumps({**RESULTS, "test_images": 0}), "are of 0 test images"),
 ]  # fmt: skip
 
 
@@ -161,6 +166,17 @@ def test_flags_that_are_unknown_are_one_line(tmp_path):
         with pytest.raises(ValueError, match="cannot be read: .*stepps") as error:
             use()
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("line", ["--unsafe", "--output_dir=x", "--flagfile={}"])
+def test_flags_that_no_run_keeps_are_refused(tmp_path, line):
+    model = tmp_path / "a.keras"
+    (tmp_path / "more.flags").write_text("--unsafe\n")
+    RunFolder(tmp_path, RunConfig(model=str(model))).close()
+    with (tmp_path / FLAGS_FILE).open("a") as file:
+        file.write(line.format(tmp_path / "more.flags") + "\n")
+    with pytest.raises(ValueError, match="is damaged: no run writes --(unsafe|output_dir)"):
+        read_config(tmp_path, RunConfig)
 
 
 def test_what_killed_processes_left_is_removed(tmp_path):

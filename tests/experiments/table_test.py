@@ -191,6 +191,51 @@ def test_a_run_that_another_process_is_at_work_on_is_left_to_it(tmp_path, traine
     assert len(trained) == 3
 
 
+def test_a_run_whose_folder_cannot_be_read_is_left_as_it_is_and_named(tmp_path, trained):
+    made = prepared(tmp_path, "--seeds=2").runs
+    flags, kept = made[1].folder / "run.flags", made[2].folder / "checkpoints" / "ckpt-3.index"
+    flags.write_bytes(b"\xff")
+    kept.parent.mkdir()
+    kept.write_bytes(b"no checkpoint")
+    lines = []
+    found = prepared(tmp_path, "--seeds=2").run("", lines.append)
+    assert trained == [("std", 0), ("wo2_kl", 1)]
+    left_out = [line for line in lines if line.startswith("left out: ")]
+    assert "run.flags cannot be read" in left_out[0] and "no checkpoint in" in left_out[1]
+    assert [row.cells()[-1] for row in found.rows] == ["1 (damaged: seed 1)", "1 (damaged: seed 0)"]
+    assert flags.read_bytes() == b"\xff" and kept.read_bytes() == b"no checkpoint"
+    assert not list(tmp_path.glob("*/.lock"))
+
+
+def test_outputs_that_are_not_finite_on_the_grid_alone_are_a_run_that_diverged(
+    tmp_path, monkeypatch
+):
+    make = train.Experiment._evaluator
+
+    def evaluator(self, *arguments):
+        made = make(self, *arguments)
+        grid = made.grid
+
+        def damaged(**options):
+            if self.config.seed == 0:
+                weights = self.model.classifier.get_weights()
+                self.model.classifier.set_weights([np.full_like(each, np.nan) for each in weights])
+            return grid(**options)
+
+        monkeypatch.setattr(made, "grid", damaged)
+        return made
+
+    monkeypatch.setattr(train.Experiment, "_evaluator", evaluator)
+    lines = []
+    options = ("--defenses=std", "--seeds=2", "--steps=1")
+    (row,) = prepared(tmp_path, *options).run("", lines.append).rows
+    assert lines[1].startswith(
+        "diverged: after step 1 the classifier gives NaN or infinite outputs"
+    )
+    assert (row.diverged, len(row.results)) == ([0], 1)
+    assert "| 1 (diverged: seed 0) |" in (tmp_path / "table.md").read_text()
+
+
 def test_damaged_results_are_made_again(tmp_path, trained):
     prepared(tmp_path, "--seeds=1").run("", str)
     del trained[:]
@@ -282,7 +327,6 @@ def test_a_file_in_the_way_is_refused(tmp_path):
         prepared(tmp_path / "file")
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_runs_leave_nothing_in_memory(tmp_path):
     """The graph of one training step is 11,000 objects."""

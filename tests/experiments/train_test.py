@@ -32,7 +32,8 @@ def test_a_run_leaves_everything_in_its_folder(finished):
     assert results["steps"] == 6 and results["test_images"] == 360
     assert results["flags"]["defense"] == "wo2_kl"
     seconds = {f"seconds_per_{x}" for x in ("step", "search", "gradient")}
-    assert set(results["timing"]) == {"train_seconds", *seconds}
+    assert set(results["timing"]) == {"train_seconds", "data_share", *seconds}
+    assert 0 <= results["timing"]["data_share"] < 1
     assert results["timing"]["seconds_per_gradient"] < results["timing"]["seconds_per_step"]
 
     classifier = tf.keras.models.load_model(folder / "classifier.keras")

@@ -1,6 +1,7 @@
 """Runs by setting: what is read, pooled over seeds, told apart, joined, refused."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -35,11 +36,11 @@ def test_finished_runs_are_found_at_any_depth(tmp_path):
     (tmp_path / "unfinished" / "run.flags").write_text("--seed=0\n")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "results.json").write_text("{}")  # not of a run
-    found = variants.read(tmp_path)
-    assert [run["flags"]["defense"] for run in found] == ["wo10_kl", "std"]
-    by_folder = variants.find(tmp_path)
-    assert [str(run.relative_to(tmp_path)) for run in by_folder] == ["a", "b/deep", "unfinished"]
-    assert list(by_folder.values()) == [*found, None]
+    found = variants.find(tmp_path)
+    assert found.finished == {
+        tmp_path / "a": results("wo10_kl"), tmp_path / "b" / "deep": results("std")
+    }  # fmt: skip
+    assert found.unfinished == [tmp_path / "unfinished"] and not found.damaged
 
 
 @pytest.mark.parametrize(
@@ -49,17 +50,23 @@ def test_finished_runs_are_found_at_any_depth(tmp_path):
         ("[]", "in .*a are not those of a run"),
         ('{"flags": {}, "timing": {}}', "have no 'accuracies'"),
         ('{"flags": {}, "timing": 3, "accuracies": {}}', "have no 'timing'"),
+        (json.dumps(results("wo10_lk")), "a have other flags .* did you mean 'wo10_"),
+        (json.dumps(results("std", "a")), "--seed must be an integer, got 'a'"),
+        (json.dumps(results("std", width="0")), "--width must be more than 0, got 0"),
     ],
 )
-def test_broken_results_are_named(tmp_path, content, message):
+def test_broken_results_are_named_and_left_out(tmp_path, content, message):
     write(tmp_path / "a", content)
-    with pytest.raises(ValueError, match=message):
-        variants.read(tmp_path)
+    write(tmp_path / "b", json.dumps(results("std")))
+    found = variants.find(tmp_path)
+    (line,) = found.damaged
+    assert re.search(message, line) and "\n" not in line
+    assert found.finished == {tmp_path / "b": results("std")} and not found.unfinished
 
 
 def test_no_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match="--runs: there is no folder"):
-        variants.read(tmp_path / "none")
+        variants.find(tmp_path / "none")
 
 
 def test_seeds_are_pooled():

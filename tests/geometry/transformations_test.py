@@ -239,7 +239,10 @@ def test_refuses_a_bad_bound(name, value, error):
 
 def test_refuses_a_rotation_beyond_180_degrees():
     assert TransformationSet(max_rotation=180).max_rotation == 180
-    with pytest.raises(ValueError, match=r"^max_rotation must be in \[0, 180\], got 180.5\.$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^max_rotation must be in \[0, 180\], got 180.5; the nearest allowed is 180\.$",
+    ):
         TransformationSet(max_rotation=180.5)
 
 

@@ -21,14 +21,14 @@ def section(text="a", header=("a", "b"), rows=(("c", "1"), ("d", "2")), best=(),
     return markup.Section(text, header, rows, best, [text], [picture(text)], [text], [run])
 
 
-def page(*sections, title="a", unfinished=()):
-    return html_pages.read(markup.page(title, sections, 1, unfinished, MADE))
+def page(*sections, title="a", unfinished=(), damaged=()):
+    return html_pages.read(markup.page(title, sections, 1, unfinished, damaged, MADE))
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_texts_stay_texts(text):
     made = section(text, [text, text], [[text, text]], [(0, 1)], picture(text))
-    found = page(made, title=text, unfinished=[text])
+    found = page(made, title=text, unfinished=[text], damaged=[text])
     figure = ["figure", "div", "img", "figcaption"]
     assert [node.tag for node in found.iter()] == [
         "html", "head", "meta", "meta", "title", "style", "body", "main", "h1", "p", "time",
@@ -37,11 +37,12 @@ def test_texts_stay_texts(text):
         "p", "code", "div", *figure, "p", "h3",
         "details", "summary", "code", "div", "table", "tbody", "tr", "th", "td",
         "p", "pre", "code", "code", *figure,
-        "section", "h2", "p", "ul", "li", "code",
+        "section", "h2", "p", "ul", "li", "code", "section", "h2", "p", "ul", "li",
     ]  # fmt: skip
     main, words = found.find("body/main"), " ".join(text.split())
     assert found.findtext("head/title") == main.findtext("h1") == text
-    assert [node.findtext("h2") for node in main.iter("section")] == [text, "Not finished"]
+    headings = [node.findtext("h2") for node in main.iter("section")]
+    assert headings == [text, "Not finished", "Damaged"]
     of_runs, of_run = main.iter("table")
     assert html_pages.cells(of_runs) == [[words] * 2] * 2
     assert html_pages.cells(of_run) == [[words] * 2]

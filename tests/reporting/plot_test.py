@@ -58,6 +58,21 @@ def make_subject(monkeypatch):
     return made
 
 
+@pytest.mark.parametrize("figures_", ["--all", "--figures=cost"])
+def test_a_damaged_run_is_left_out_and_named(tmp_path, saved, figures_):
+    add(tmp_path, "wo10_kl")
+    add(tmp_path, "std")
+    (tmp_path / "std_0_None" / "results.json").write_text("[]")
+    (tmp_path / "std_0_None" / "run.flags").write_bytes(b"\xff")
+    lines = []
+    run = [f"--run={tmp_path / 'std_0_None'}"] if figures_ == "--all" else []
+    prepared(figures_, f"--runs={tmp_path}", *run).draw(lines.append)
+    assert lines[0] == f"left out: the results in {tmp_path / 'std_0_None'} are not those of a run."
+    assert {text.get_text() for text in saved["cost"].axes[0].texts} - {""} == {"KL Wo-10"}
+    if figures_ == "--all":
+        assert "left out: rotations: " in lines[1] and "run.flags cannot be read" in lines[1]
+
+
 def test_cost_from_folders(tmp_path, saved):
     for seed, (grid, seconds) in enumerate([(0.7, 0.1), (0.8, 0.14)]):
         add(tmp_path, "wo10_kl", seed, grid, seconds)
@@ -222,6 +237,10 @@ def test_a_figure_asked_for_that_cannot_be_drawn_is_refused(tmp_path, saved, nam
         (("--all", "--runs=/none"), "--runs: there is no folder '/none'"),
         (("--all", "--run=/none"), "--run: there is no folder '/none'"),
         (("--all", "--image=-1"), "--image must be in"),
+        (("--all", "--image=1"), "--image has no effect without --run"),
+        (("--figures=cost", "--run=."), "--run has no effect: .* --figures=failures,rotations"),
+        (("--figures=no_trade_off", "--runs=."), "--runs has no effect"),
+        (("--figures=failures", "--run=.", "--image=1"), "--image has no effect: .*=rotations"),
     ],
 )
 def test_mistakes_are_refused(arguments, message):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from spatial_keras import figures
-from spatial_keras.experiments import command_line
+from spatial_keras.experiments import command_line, runs_csv
 from spatial_keras.reporting import report, subject
 from tests import html_pages, small
 
@@ -194,6 +194,49 @@ def test_unfinished_runs_are_named(tmp_path):
     assert len(list(page.iter("details"))) == 1
 
 
+def test_damaged_runs_are_named(tmp_path):
+    for name in ("good", "cut", "odd"):
+        add(tmp_path / name)
+    (tmp_path / "cut" / "results.json").write_text("{")
+    (tmp_path / "odd" / "examples.png").mkdir()
+    (tmp_path / "odd" / "run.flags").write_bytes(b"\xff")
+    lines = []
+    page = written(tmp_path, "--nobest_run", say=lines.append)
+    assert lines[0].startswith(f"left out: the results in {tmp_path / 'cut'} cannot be read")
+    (item,) = section(page, "Damaged").iter("li")
+    assert html_pages.words(item) == lines[0].removeprefix("left out: ")
+    summaries = [html_pages.words(one.find("summary/code")) for one in page.iter("details")]
+    assert summaries == ["good", "odd"]
+
+
+NO_VALUES = (None, [], {}, "x", "", -1, 0.5, float("nan"), 1e400, 10**400, True, [[1]])
+
+
+def spoilt(value):
+    """Yields JSON in which one value is another, or is missing."""
+    yield from (other for other in NO_VALUES if other != value)
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            rest = {key: each for key, each in value.items() if key != name}
+            yield rest
+            yield from ({**value, name: other} for other in spoilt(inner))
+
+
+def test_no_results_whatever_they_are_end_the_page(tmp_path, monkeypatch):
+    add(tmp_path / "good", "wo10_kl", **{"lambda": "2.0", "train_images": "20"})
+    results = json.loads((tmp_path / "good" / "results.json").read_text())
+    results |= {"training_accuracies": {"grid": 0.5}, "train_images": 20}
+    for number, damaged in enumerate(spoilt(results)):
+        add(tmp_path / f"{number}")
+        (tmp_path / f"{number}" / "results.json").write_text(json.dumps(damaged))
+    monkeypatch.setattr(figures, "to_svg", lambda figure: b"<svg/>")
+    lines, page = [], prepared(f"--runs={tmp_path}", "--nobest_run", "--compare=wo10_at,wo10_kl")
+    page.write(lines.append)
+    assert tmp_path / "good" in page.finished
+    assert 150 < len(page.damaged) < number < len(page.damaged) + len(page.finished)
+    runs_csv.reductions(page.finished.values(), "wo10_kl", "wo10_kl")
+
+
 def test_a_folder_that_is_a_run_itself(tmp_path, monkeypatch):
     add(tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
@@ -307,6 +350,8 @@ def test_mistakes_are_refused(tmp_path):
         prepared("--runs=/none")
     with pytest.raises(ValueError, match=r"--output must end in \.html, got 'a\.pdf'"):
         prepared(f"--runs={tmp_path}", "--output=a.pdf")
+    with pytest.raises(ValueError, match="--data_dir has no effect with --nobest_run"):
+        prepared(f"--runs={tmp_path}", "--nobest_run", "--data_dir=.")
     with pytest.raises(ValueError, match="unknown defense 'wo10_lk'"):
         prepared(f"--runs={tmp_path}").write(str)
     assert not (tmp_path / "report.html").exists()

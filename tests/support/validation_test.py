@@ -51,11 +51,11 @@ def test_check_range_returns_the_value(value, low, high):
 @pytest.mark.parametrize(
     "value, low, high, exclusive_low, message",
     [
-        (-1, 0, None, False, "x must be at least 0, got -1."),
+        (-1, 0, None, False, "x must be at least 0, got -1; the nearest allowed is 0."),
         (0, 0, None, True, "x must be more than 0, got 0."),
-        (181, 0, 180, False, "x must be in [0, 180], got 181."),
+        (181, 0, 180, False, "x must be in [0, 180], got 181; the nearest allowed is 180."),
         (0.0, 0, 1, True, "x must be in (0, 1], got 0.0."),
-        (3, None, 2, False, "x must be at most 2, got 3."),
+        (3, None, 2, False, "x must be at most 2, got 3; the nearest allowed is 2."),
         (math.nan, 0, 1, False, "x must be in [0, 1], got nan."),
         (math.inf, None, None, False, "x must be finite, got inf."),
         (-math.inf, None, 0, False, "x must be at most 0, got -inf."),
@@ -86,9 +86,10 @@ def test_check_integer_refuses_other_types(value):
         validation.check_integer("k", value)
 
 
-@pytest.mark.parametrize("value", [0, 11])
-def test_check_integer_refuses_out_of_range(value):
-    with pytest.raises(ValueError, match=rf"^k must be in \[1, 10\], got {value}\.$"):
+@pytest.mark.parametrize(("value", "nearest"), [(0, 1), (11, 10)])
+def test_check_integer_refuses_out_of_range(value, nearest):
+    message = rf"^k must be in \[1, 10\], got {value}; the nearest allowed is {nearest}\.$"
+    with pytest.raises(ValueError, match=message):
         validation.check_integer("k", value, 1, 10)
 
 

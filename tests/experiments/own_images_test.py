@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from spatial_keras.data import images_on_disk
 from spatial_keras.experiments import command_line, evaluate, train
+from spatial_keras.reporting import report
 from tests import small
 from tests.data import tfds_test
 
@@ -30,11 +31,18 @@ def write_images(tmp_path):
 
 
 def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
+    (folder / "red" / "damaged.png").write_bytes(b"")
     flags = "--test_fraction=0.25 --image_size=32 --defense=wo3_kl --model=resnet8 --steps=3"
-    flags = (f"--dataset=folder:{folder}", *flags.split(), "--width=0.125", "--xla=off")
-    with pytest.warns(UserWarning, match="--batch_size is 28, all training images there are"):
+    flags = (
+        "--skip_damaged",
+        f"--dataset=folder:{folder}",
+        *flags.split(),
+        "--width=0.125",
+        "--xla=off",
+    )
+    with pytest.warns(UserWarning, match="--batch_size is 28, all training|1 damaged images are"):
         run = train.prepare(small.parsed(*flags, f"--output_dir={tmp_path / 'run'}"))
-    run.train()
+    assert run.run()["damaged_images_left_out"] == 1
     assert run.dataset.class_names == CLASSES and len(run.dataset.test_labels) == 12
 
     config = command_line.parse(
@@ -42,13 +50,19 @@ def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
         [f"--run={tmp_path / 'run'}", "--measures=natural,grid", "--grid_counts=1,1,3"],
     )
     prepared = evaluate.prepare(config)
-    report = prepared.run()
-    assert list(report.per_class()) == list(CLASSES)
-    np.testing.assert_array_equal(report.labels, run.dataset.test_labels)
+    found = prepared.run()
+    assert list(found.per_class()) == list(CLASSES)
+    np.testing.assert_array_equal(found.labels, run.dataset.test_labels)
     written = json.loads(prepared.output.read_text())
     assert written["flags"]["test_fraction"] == "0.25"
     rows = prepared.output.with_suffix(".csv").read_text(encoding="utf-8").splitlines()[1:]
     assert {row.split(",")[2] for row in rows} == set(CLASSES)
+    assert written["damaged_images_left_out"] == 1
+
+    arguments = [f"--runs={tmp_path}", f"--output={tmp_path / 'page.html'}"]
+    page = report.prepare(command_line.parse(report.ReportConfig, arguments)).write()
+    shown = [name for name in CLASSES if f">{name}<" in page.read_text(encoding="utf-8")]
+    assert "blue" in shown  # the class of the first images
 
 
 def streamed_run(folder, output, stream):

@@ -7,7 +7,6 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from spatial_keras.data import images_on_disk
 from spatial_keras.experiments import command_line, evaluate, train
 from tests import small
 from tests.data import tfds_test

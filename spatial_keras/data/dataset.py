@@ -35,6 +35,7 @@ class Dataset:
       test_labels: int32 [m].
       class_names: the name of each class.
       flip_keeps_label: whether an image and its mirror image are of the same class.
+      left_out: how many damaged images there were beside these.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Dataset:
     test_labels: np.ndarray = dataclasses.field(repr=False)
     class_names: tuple[str, ...]
     flip_keeps_label: bool
+    left_out: int = 0
 
     @property
     def num_classes(self) -> int:

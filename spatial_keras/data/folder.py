@@ -82,7 +82,7 @@ def from_folder(
     else:
         is_test = files.parts == 1
     parts = [part[rows] for rows in (~is_test, is_test) for part in (images, files.labels)]
-    return Dataset(f"folder:{path}", *parts, tuple(classes), flip_keeps_label=False)
+    return Dataset(f"folder:{path}", *parts, tuple(classes), False, files.left_out)
 
 
 def _train_and_test(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path | None]:
@@ -126,6 +126,7 @@ class _Files:
       paths: the files.
       labels: their classes, int32 [n].
       parts: whether they are of the first folder added, 0, or of the second, 1, [n].
+      left_out: how many damaged files there were beside these.
     """
 
     def __init__(self, root: pathlib.Path, sizing: Sizing, skip_damaged: bool) -> None:
@@ -134,6 +135,7 @@ class _Files:
         self._classes: Sequence[str] = ()
         self.paths: list[pathlib.Path] = []
         self.labels, self.parts = np.zeros(0, np.int32), np.zeros(0, int)
+        self.left_out = 0
 
     def add(self, folder: pathlib.Path, classes: Sequence[str]) -> None:
         """Adds the files in a folder of classes."""
@@ -196,6 +198,7 @@ class _Files:
 
     def _drop(self, damaged: Sequence[bool]) -> None:
         files = [file for file, is_damaged in zip(self.paths, damaged) if is_damaged]
+        self.left_out = len(files)
         if not files:
             return
         shown = ", ".join(map(str, files[:_SHOWN])) + (", ..." if files[_SHOWN:] else "")

@@ -194,6 +194,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         "dataset": config.dataset,
         "test_images": evaluator.number,
         "all_test_images": len(images.test_images),
+        **({"damaged_images_left_out": images.left_out} if config.skip_damaged else {}),
     }
     names = images.class_names if evaluator.num_classes == images.num_classes else None
     notes = _notes(config, evaluator, images)

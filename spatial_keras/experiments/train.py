@@ -72,6 +72,8 @@ class Experiment:
         kind = "test" if config.validation_images is None else "validation"
         callbacks.log_accuracies(self._logs, config.steps, accuracies, kind)
         results = self._results(timing, accuracies)
+        if config.skip_damaged:
+            results["damaged_images_left_out"] = self.dataset.left_out
         if config.training_accuracy_images:
             results["training_accuracies"] = self.evaluate_training()
         self.folder.write("classifier.keras", self.model.classifier.save)

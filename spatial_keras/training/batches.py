@@ -68,12 +68,14 @@ def to_images(images: Any, examined: classifiers.Examination) -> tf.Tensor:
     if images.dtype == tf.bool:
         raise ValueError(_UNIT_RANGE + ".")
     images = tf.ensure_shape(images, wanted)
-    if not images.dtype.is_floating:
-        return tf.cast(images, tf.float32)
-    in_range = tf.reduce_all(tf.math.is_finite(images) & (images >= 0))
-    images = _checked(images, in_range, _IN_RANGE)
-    within = tf.reduce_any((images > 0) & (images < 1)) & tf.reduce_all(images <= 1)
-    return _checked(images, ~within, _UNIT_RANGE)
+    if images.dtype.is_floating:
+        in_range = tf.reduce_all(tf.math.is_finite(images) & (images >= 0))
+        images = _checked(images, in_range, _IN_RANGE)
+    else:
+        images = tf.cast(images, tf.float32)
+    # A batch that is black throughout may be one of either kind.
+    in_unit_range = tf.reduce_any(images > 0) & tf.reduce_all(images <= 1)
+    return _checked(images, ~in_unit_range, _UNIT_RANGE)
 
 
 def _to_labels(labels: Any, batch_size: tf.Tensor, num_classes: int) -> tf.Tensor:
@@ -126,6 +128,17 @@ def _checked(values: tf.Tensor, condition: tf.Tensor, message: str) -> tf.Tensor
         return values
     with tf.control_dependencies([tf.debugging.Assert(condition, [message, ""])]):
         return tf.identity(values)
+
+
+def check_first_batch(data: Any, examined: classifiers.Examination) -> None:
+    """Checks the first batch of a data set, where later ones cannot be: XLA asks nothing.
+
+    Raises:
+      ValueError: it is not what may be trained on.
+    """
+    if isinstance(data, tf.data.Dataset):
+        for batch in data.take(1):
+            unpack(batch, examined)
 
 
 def check_arrays(images: Any, labels: Any, examined: classifiers.Examination) -> None:

@@ -161,6 +161,8 @@ class RobustModel(tf.keras.Model):
         """
         batches.check_arrays(x, y, self._examined)
         with batches.mistakes_in_one_line():
+            if self.jit_compile:
+                batches.check_first_batch(x, self._examined)
             return super().fit(x, y, **kwargs)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:

@@ -7,7 +7,6 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from spatial_keras.data import images_on_disk
 from spatial_keras.experiments import command_line, evaluate, train
 from tests import small
 from tests.data import tfds_test
@@ -30,11 +29,18 @@ def write_images(tmp_path):
 
 
 def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
+    (folder / "red" / "damaged.png").write_bytes(b"")
     flags = "--test_fraction=0.25 --image_size=32 --defense=wo3_kl --model=resnet8 --steps=3"
-    flags = (f"--dataset=folder:{folder}", *flags.split(), "--width=0.125", "--xla=off")
-    with pytest.warns(UserWarning, match="--batch_size is 28, all training images there are"):
+    flags = (
+        "--skip_damaged",
+        f"--dataset=folder:{folder}",
+        *flags.split(),
+        "--width=0.125",
+        "--xla=off",
+    )
+    with pytest.warns(UserWarning, match="--batch_size is 28, all training|1 damaged images are"):
         run = train.prepare(small.parsed(*flags, f"--output_dir={tmp_path / 'run'}"))
-    run.train()
+    assert run.run()["damaged_images_left_out"] == 1
     assert run.dataset.class_names == CLASSES and len(run.dataset.test_labels) == 12
 
     config = command_line.parse(
@@ -42,56 +48,14 @@ def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
         [f"--run={tmp_path / 'run'}", "--measures=natural,grid", "--grid_counts=1,1,3"],
     )
     prepared = evaluate.prepare(config)
-    report = prepared.run()
-    assert list(report.per_class()) == list(CLASSES)
-    np.testing.assert_array_equal(report.labels, run.dataset.test_labels)
+    found = prepared.run()
+    assert list(found.per_class()) == list(CLASSES)
+    np.testing.assert_array_equal(found.labels, run.dataset.test_labels)
     written = json.loads(prepared.output.read_text())
     assert written["flags"]["test_fraction"] == "0.25"
     rows = prepared.output.with_suffix(".csv").read_text(encoding="utf-8").splitlines()[1:]
     assert {row.split(",")[2] for row in rows} == set(CLASSES)
-
-
-def streamed_run(folder, output, stream):
-    flags = (
-        "--test_fraction=0.25 --image_size=16 --crop=0.875 --batch_size=6 --defense=wo2_at "
-        "--model=resnet8 --width=0.125 --steps=8 --xla=off --mirror"
-    )
-    return train.prepare(
-        small.parsed(
-            f"--dataset=folder:{folder}", *flags.split(), f"--stream={stream}",
-            f"--output_dir={output}",
-        )
-    )  # fmt: skip
-
-
-def test_a_run_on_images_on_disk_is_the_run_on_images_in_memory(folder, tmp_path):
-    memory, disk = (streamed_run(folder, tmp_path / each, each) for each in ("off", "on"))
-    results = memory.run(), disk.run()
-    assert isinstance(disk.dataset.train_images, images_on_disk.ImagesOnDisk)
-    assert results[0]["accuracies"] == results[1]["accuracies"]
-    assert results[0]["flags"] == results[1]["flags"] and results[0]["flags"]["crop"] == "0.875"
-    weights = (run.model.classifier.get_weights() for run in (memory, disk))
-    for found, expected in zip(*weights):
-        np.testing.assert_array_equal(found, expected)
-    config = command_line.parse(
-        evaluate.EvaluateConfig,
-        [f"--run={tmp_path / 'on'}", "--measures=natural", "--stream=on", "--limit=9"],
-    )
-    prepared = evaluate.prepare(config)
-    assert prepared.config.crop == 0.875
-    right = prepared.run().outcomes["natural"].right
-    images = np.asarray(memory.dataset.test_images[:9], np.float32)
-    logits = memory.model.classifier.predict(images, verbose=0)
-    np.testing.assert_array_equal(right, logits.argmax(1) == memory.dataset.test_labels[:9])
-
-
-def test_an_image_that_is_damaged_while_training_is_named(folder, tmp_path):
-    run = streamed_run(folder, tmp_path / "run", "on")
-    for file in sorted(folder.glob("*/*.png")):
-        if file.name != "0.png":
-            file.write_bytes(file.read_bytes()[:60])
-    with pytest.raises(ValueError, match=r"^image '.*\.png' cannot be read \([^\n]*\)\.$"):
-        run.train()
+    assert written["damaged_images_left_out"] == 1
 
 
 @pytest.mark.parametrize(

@@ -157,11 +157,19 @@ def test_wrong_arrays_are_refused_before_a_step(monkeypatch, case):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("case", ["0..1", "NaN", "out of range", "fractions", "no distribution"])
-def test_a_wrong_batch_is_refused_when_it_comes(case):
+WRONG_VALUES = ["0..1", "0 and 1", "NaN", "out of range", "fractions", "no distribution"]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("case", WRONG_VALUES)
+def test_a_wrong_batch_is_refused_when_it_comes(monkeypatch, case, jit_compile):
     images, labels, message = WRONG[case]
+    robust = model()
+    robust.compile("sgd", jit_compile=jit_compile)
+    if jit_compile:  # XLA cannot refuse, so nothing may be compiled
+        monkeypatch.setattr(robust, "train_step", nothing_computed)
     with pytest.raises(ValueError, match=message) as error:
-        model().fit(tf.data.Dataset.from_tensor_slices((images, labels)).batch(16), verbose=0)
+        robust.fit(tf.data.Dataset.from_tensor_slices((images, labels)).batch(16), verbose=0)
     assert "\n" not in str(error.value)
 
 

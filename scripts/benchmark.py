@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import benchmark_data  # noqa: E402 - TensorFlow reads these when it is imported
+import benchmark_distribute  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from absl import app, flags  # noqa: E402
@@ -360,6 +361,7 @@ MEASUREMENTS = {
     "step": measure_step, "memory": measure_memory, "warp": measure_warp, "xla": measure_xla,
     "logging": measure_logging, "evaluate": measure_evaluate, "models": measure_models,
     "recipes": measure_recipes, "data": benchmark_data.measure_data,
+    "distribute": benchmark_distribute.measure_distribute,
 }  # fmt: skip
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of every measurement.", lower_bound=1)
 _RUNS = flags.DEFINE_list(

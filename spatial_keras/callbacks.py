@@ -32,8 +32,8 @@ class TensorBoardLogs(StepCallback):
     Args:
       model: a RobustModel.
       folder: TensorBoard's log folder.
-      images: training images to draw examples of and to time the search on, one batch: grey
-        levels 0..255, [batch, height, width, channels].
+      images: training images to draw examples of and to time the search on, a replica's part of
+        one batch: grey levels 0..255, [batch, height, width, channels].
       labels: their class numbers, [batch].
       class_names: the names of the classes.
       first_step: the step that the run continues from.
@@ -74,7 +74,10 @@ class TensorBoardLogs(StepCallback):
         self.search_seconds: list[float] = []
         self._waited, self._data_shares = waited, []
         self._traced = False
-        self._search = tf.function(self._search_all, jit_compile=model.xla)
+        search = tf.function(self._search_all, jit_compile=model.xla)
+        # As in a step: each replica with its own copy of the variables.
+        strategy = self._strategy = model.distribute_strategy
+        self._search = tf.function(lambda *batch: strategy.run(search, args=batch))
 
     @property
     def seconds_per_step(self) -> float | None:
@@ -174,7 +177,8 @@ class TensorBoardLogs(StepCallback):
         if not self._traced:
             self._search(self._images, self._labels, seed)  # traces and compiles
         start = time.perf_counter()
-        found = [each.numpy() for each in self._search(self._images, self._labels, seed)]
+        found = self._search(self._images, self._labels, seed)
+        found = [self._strategy.experimental_local_results(each)[0].numpy() for each in found]
         seconds = time.perf_counter() - start
         self._worst = found[0]
         return seconds

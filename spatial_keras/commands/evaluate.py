@@ -24,7 +24,11 @@ def main(config: Config) -> None:
     """Evaluates and shows the accuracies."""
     with command_line.mistakes_refused():
         evaluation = evaluate.prepare(config)
-        report = evaluation.run(lambda outcome: sys.stderr.write(f"{outcome}\n"))
+        is_chief = evaluation.distribution.is_chief
+        say = sys.stderr.write if is_chief else lambda line: None
+        report = evaluation.run(lambda outcome: say(f"{outcome}\n"))
+    if not is_chief:
+        return
     console = Console()
     subject = evaluation.subject
     console.print(measures(report, f"{subject['classifier']} on {subject['dataset']}"))

@@ -19,7 +19,11 @@ def main(config: Config) -> None:
     """Trains the runs that are not finished, and shows the table."""
     with command_line.mistakes_refused():
         runs = table.prepare(config)
-        found = runs.run(command_line.typed(), lambda line: sys.stderr.write(f"{line}\n"))
+        is_chief = runs.distribution.is_chief
+        say = sys.stderr.write if is_chief else lambda line: None
+        found = runs.run(command_line.typed(), lambda line: say(f"{line}\n"))
+    if not is_chief:
+        return
     shown = Table(*found.header, title=Text(found.title))
     for row in found.rows:
         shown.add_row(*row.cells())

@@ -18,13 +18,16 @@ def main(config: Config) -> None:
     """Trains, evaluates and shows the accuracies."""
     with command_line.mistakes_refused():
         run = train.prepare(config)
-    for line in (*run.notes, *run.state()):
-        sys.stderr.write(f"{line}\n")
+    if run.distribution.is_chief:
+        for line in (*run.notes, *run.state()):
+            sys.stderr.write(f"{line}\n")
     try:
         results = run.run()
     except checkpoints.DivergedError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
+    if not run.distribution.is_chief:
+        return
     table = Table("accuracy", "%", title=train.evaluated_on(results))
     for name, value in results["accuracies"].items():
         table.add_row(name, f"{100 * value:.1f}")

@@ -17,10 +17,10 @@ from spatial_keras.experiments.tune import TuneConfig as Config
 
 def main(config: Config) -> None:
     """Runs the trials that have not ended, and shows their table."""
-    with command_line.mistakes_refused():
-        study = tune.prepare(config)
     try:
-        trials = study.run(lambda line: sys.stderr.write(f"{line}\n"))
+        with command_line.mistakes_refused():
+            study = tune.prepare(config)
+            trials = study.run(lambda line: sys.stderr.write(f"{line}\n"))
     except checkpoints.DivergedError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

@@ -104,7 +104,12 @@ class Dataset:
         )
 
     def training_batches(
-        self, batch_size: int, seed: int, first_step: int = 0, flip: bool | None = None
+        self,
+        batch_size: int,
+        seed: int,
+        first_step: int = 0,
+        flip: bool | None = None,
+        part: tuple[int, int] = (0, 1),
     ) -> tf.data.Dataset:
         """Returns the endless stream of shuffled training batches, from `first_step` on.
 
@@ -119,22 +124,28 @@ class Dataset:
           seed: from 0 to 2**31 - 1.
           first_step: the step of the first batch.
           flip: whether to mirror a random half; None does so where that keeps the label.
+          part: (i, n): of each batch only the i-th of n equal parts, rows that follow each other;
+            n divides `batch_size`. No other image is read.
 
         Returns:
-          Pairs of images, uint8 [batch_size, height, width, channels], and labels, int32
-          [batch_size].
+          Pairs of images, uint8 [batch_size / n, height, width, channels], and labels, int32
+          [batch_size / n].
 
         Raises:
           ValueError: a number is outside its range.
         """
         flip = self.flip_keeps_label if flip is None else flip
-        rows = self._training_rows(batch_size, seed, first_step)
+        number, parts = part
+        size = batch_size // parts
+        mine = slice(number * size, (number + 1) * size)
+        rows = self._training_rows(batch_size, seed, first_step).map(lambda rows: rows[mine])
         with tf.device("CPU"):
             labels = tf.constant(self.train_labels)
 
         def finish(step: tf.Tensor, images: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
             if flip:
-                images = _flip_half(images, _key(seed, step, _FLIPS))
+                coins = _coins(batch_size, _key(seed, step, _FLIPS))
+                images = _flip(images, coins[mine])
             return images, tf.gather(labels, rows)
 
         steps = tf.data.Dataset.counter(first_step)
@@ -190,10 +201,12 @@ def _key(seed: int, index: tf.Tensor, place: int) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(pair, place, alg="philox")
 
 
-def _flip_half(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-    batch_size, _, width, _ = images.shape
-    coins = tf.random.stateless_uniform([batch_size, 1], key, 0, 2, dtype=tf.int32, alg="philox")
-    columns = tf.range(width)
+def _coins(number: int, key: tf.Tensor) -> tf.Tensor:
+    return tf.random.stateless_uniform([number, 1], key, 0, 2, dtype=tf.int32, alg="philox")
+
+
+def _flip(images: tf.Tensor, coins: tf.Tensor) -> tf.Tensor:
+    columns = tf.range(images.shape[2])
     return tf.gather(images, tf.where(coins == 1, columns[::-1], columns), axis=2, batch_dims=1)
 
 

@@ -14,6 +14,9 @@ from spatial_keras.data.sizing import Sizing
 from spatial_keras.support import files
 
 _GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+_FORMATS = ("JPEG", "PNG", "BMP")  # Pillow has others, EPS among them, for which it runs programs
+# Few bytes can say to be many; a photograph has less.
+_MOST_PIXELS = 2**26
 # The marker of the segments of a JPEG that may say how it is turned. It is not among its pixels.
 _MARKER = b"\xff\xe1"
 
@@ -32,7 +35,10 @@ def _by_pillow(file: str | os.PathLike) -> np.ndarray:
     import PIL.Image
     import PIL.ImageOps
 
-    with PIL.Image.open(file) as opened:
+    with PIL.Image.open(file, formats=_FORMATS) as opened:
+        width, height = opened.size
+        if width * height > _MOST_PIXELS:
+            raise ValueError(f"it has {width} x {height} pixels, more than {_MOST_PIXELS:,}")
         image = PIL.ImageOps.exif_transpose(opened)
     if image.mode in _GREY_MODES:
         return _grey(np.asarray(image if image.mode != "LA" else image.convert("L")))
@@ -52,7 +58,7 @@ def is_grey(file: pathlib.Path) -> bool:
     import PIL.Image
 
     try:
-        with PIL.Image.open(file) as opened:
+        with PIL.Image.open(file, formats=_FORMATS) as opened:
             return opened.mode in _GREY_MODES
     except Exception:  # whatever a damaged file raises; it is named when it is read
         return False
@@ -105,10 +111,15 @@ def _of_name(name: bytes | np.ndarray) -> np.ndarray:
 
 
 def _is_plain_jpeg(content: tf.Tensor) -> tf.Tensor:
-    """Whether it is a grey or RGB JPEG that is not turned."""
+    """Whether it is a grey or RGB JPEG that is not turned, and not too large."""
+
+    def is_plain() -> tf.Tensor:
+        shape = tf.cast(tf.io.extract_jpeg_shape(content), tf.int64)
+        return (shape[2] != 4) & (shape[0] * shape[1] <= _MOST_PIXELS)  # 4: CMYK
+
     upright = tf.size(tf.strings.split(content, _MARKER)) == 1
     return tf.cond(
         tf.io.is_jpeg(content) & upright,
-        lambda: tf.io.extract_jpeg_shape(content)[2] != 4,  # CMYK
+        is_plain,
         lambda: False,
     )

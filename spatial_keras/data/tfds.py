@@ -10,7 +10,7 @@ from urllib import parse
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.data import images_on_disk, tfds_records
+from spatial_keras.data import images_on_disk, tfds_records, tfds_safety
 from spatial_keras.data.dataset import Dataset, hold_out_by_class
 from spatial_keras.data.sizing import Sizing
 from spatial_keras.support import files, validation
@@ -79,6 +79,7 @@ def _builder(name: str, data_dir: str | None):
     try:
         if not parts:
             raise tfds.core.DatasetNotFoundError(name)
+        tfds_safety.check(parts[1], data_dir)
         return tfds.builder(name if parts[3] else f"{name}:*.*.*", data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
         names = ["digits", *sorted(_FLIPPABLE), *tfds.list_builders()]

@@ -48,7 +48,8 @@ class Evaluator:
         outside of an image is black.
       outputs: "logits", "probabilities", or "auto", which tells them apart.
       output: which output, by its name or number, of a classifier that gives several.
-      batch_size: images per forward pass; 256 by default, 512 where there is a GPU.
+      batch_size: images per forward pass; by default 256, or 512 where there is a GPU, for each
+        replica of the tf.distribute strategy that the classifier was built under.
       xla: compile the passes with XLA.
 
     Attributes:
@@ -97,10 +98,12 @@ class Evaluator:
         arrays = (images, self.labels) if has_weights else (images, self.labels, adapted.tried)
         self._data = hashlib.sha256(parts + b"".join(map(_digest, arrays))).hexdigest()
         _check_labels(self.labels, self.num_classes)
+        strategy = getattr(classifier, "distribute_strategy", tf.distribute.get_strategy())
         if batch_size is None:
             batch_size = 512 if tf.config.list_physical_devices("GPU") else 256
+            batch_size *= strategy.num_replicas_in_sync
         validation.check_integer("batch_size", batch_size, 1)
-        self._judge = Judge(adapted, images, self.labels, warp, batch_size, xla)
+        self._judge = Judge(adapted, images, self.labels, warp, batch_size, xla, strategy)
 
     def natural(self) -> Outcome:
         """Evaluates the untouched images."""

@@ -39,15 +39,17 @@ class Verdicts:
 class Judge:
     """Runs pairs of an image and a transformation through a classifier, in batches.
 
-    The images stay where the network runs; only numbers of images and transformations move.
+    The images stay where the network runs; only numbers of images and transformations move. Of a
+    batch each replica of the strategy judges its part, and all have the verdicts of all.
 
     Args:
       classifier: maps pixel values [batch, height, width, channels] to logits.
       images: pixel values 0..255, [n, height, width, channels].
       labels: class numbers, integer [n].
       warp: applies the transformations.
-      batch_size: pairs per pass at most.
+      batch_size: pairs per pass at most, of all replicas together.
       xla: compile the passes with XLA.
+      strategy: that the classifier's variables were made under, if any.
     """
 
     def __init__(
@@ -58,14 +60,18 @@ class Judge:
         warp: SpatialWarp,
         batch_size: int,
         xla: bool = False,
+        strategy: tf.distribute.Strategy | None = None,
     ) -> None:
-        self.batch_size = batch_size
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self._replicas = self._strategy.num_replicas_in_sync
+        self.batch_size = -(-batch_size // self._replicas) * self._replicas
         self._classifier, self._warp = classifier, warp
         # The op has no gradient in the transformations; the two agree to rounding.
         self.smooth_warp = SpatialWarp.fastest(
             xla=xla, differentiable=True, composition=warp.composition, fill=warp.fill
         )
-        self._images = tf.constant(images)
+        self._of_images = tf.TensorSpec(images.shape, images.dtype)
+        self._images = self._on_each_replica(images)
         self._labels = tf.constant(labels, tf.int32)
         self._xla = xla
         self._judge = self._compiled(self._verdicts)
@@ -101,19 +107,56 @@ class Judge:
         It gives the transformations that the search finds, float32 [images, 3].
         """
 
-        def find(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-            # Batches must not start from the same draws.
-            seed = tf.random.experimental.stateless_fold_in(seed, numbers[0], alg="philox")
-            images = tf.cast(tf.gather(self._images, numbers), tf.float32)
+        def find(
+            images: tf.Tensor, numbers: tf.Tensor, unused: tf.Tensor, seed: tf.Tensor
+        ) -> tuple[tf.Tensor]:
+            images = tf.cast(tf.gather(images, numbers), tf.float32)
             labels = tf.gather(self._labels, numbers)
-            return search(self._classifier, images, labels, objective, seed)
+            return (search(self._classifier, images, labels, objective, seed),)
 
-        find = tf.function(find, jit_compile=self._xla)
+        find = self._shared(tf.function(find, jit_compile=self._xla))
 
         def run(index: np.ndarray, seed: tuple[int, int]) -> np.ndarray:
-            unused = np.zeros([len(index), 3])
-            of_batch = lambda numbers, _: (find(numbers, tf.constant(seed)),)  # noqa: E731
-            return self._in_batches(of_batch, index, unused)[0]
+            def of_batch(images: Any, numbers: tf.Tensor, unused: tf.Tensor) -> tuple[tf.Tensor]:
+                # Batches must not start from the same draws.
+                own = tf.random.experimental.stateless_fold_in(
+                    tf.constant(seed), numbers[0], alg="philox"
+                )
+                return find(images, numbers, unused, own)
+
+            return self._in_batches(of_batch, index, np.zeros([len(index), 3]))[0]
+
+        return run
+
+    def _on_each_replica(self, images: np.ndarray) -> Any:
+        if self._replicas == 1:
+            return tf.constant(images)
+        devices = iter(self._strategy.extended.worker_devices)
+
+        def on_next(_: Any) -> tf.Tensor:
+            with tf.device(next(devices)):
+                return tf.identity(images)
+
+        return self._strategy.experimental_distribute_values_from_function(on_next)
+
+    def _shared(self, function: Callable[..., tuple[tf.Tensor, ...]]) -> Callable[..., Any]:
+        """Returns a function of (images, index, parameters, ...) that shares out what follows."""
+        if self._replicas == 1:
+            return function
+
+        def of_replica(images: tf.Tensor, index: tf.Tensor, parameters: tf.Tensor, *others: Any):
+            context = tf.distribute.get_replica_context()
+            number, count = context.replica_id_in_sync_group, context.num_replicas_in_sync
+            mine = tf.reshape(index, [count, -1])[number]
+            results = function(
+                images, mine, tf.reshape(parameters, [count, -1, 3])[number], *others
+            )
+            return [context.all_gather(tf.identity(result), axis=0) for result in results]
+
+        @tf.function
+        def run(*arguments: Any) -> list[tf.Tensor]:
+            results = self._strategy.run(of_replica, args=arguments)
+            return [self._strategy.experimental_local_results(each)[0] for each in results]
 
         return run
 
@@ -121,10 +164,10 @@ class Judge:
         if getattr(self._classifier, "is_black_box", False):
             return function
         if self._xla:
-            return tf.function(function, jit_compile=True)
+            return self._shared(tf.function(function, jit_compile=True))
         # One graph for batches of every size.
         pairs = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 3], tf.float32)]
-        return tf.function(function, input_signature=pairs)
+        return self._shared(tf.function(function, input_signature=[self._of_images, *pairs]))
 
     def _in_batches(
         self,
@@ -136,11 +179,15 @@ class Judge:
         parts = []
         for start in range(0, len(index), self.batch_size):
             stop = min(start + self.batch_size, len(index))
-            # XLA compiles for one size: a short batch is filled up with its last pair.
-            size = self.batch_size if self._xla else stop - start
+            # XLA compiles for one size, and replicas take equal parts: a short batch is filled up
+            # with its last pair.
+            fills = self._xla or self._replicas > 1
+            size = self.batch_size if fills else stop - start
             rows = np.minimum(np.arange(start, start + size), stop - 1)
             results = function(
-                tf.constant(index[rows], tf.int32), tf.constant(parameters[rows], tf.float32)
+                self._images,
+                tf.constant(index[rows], tf.int32),
+                tf.constant(parameters[rows], tf.float32),
             )
             parts.append([result.numpy()[: stop - start] for result in results])
             bad = ~np.isfinite(parts[-1][0])
@@ -153,16 +200,18 @@ class Judge:
                 on_pass(stop - start)
         return [np.concatenate(part) for part in zip(*parts)]
 
-    def _verdicts(self, index: tf.Tensor, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits, labels = self._logits(self._warp, index, parameters)
+    def _verdicts(
+        self, images: tf.Tensor, index: tf.Tensor, parameters: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        logits, labels = self._logits(self._warp, images, index, parameters)
         return _margins(logits, labels), losses.cross_entropy(labels, logits)
 
     def _margins_and_slopes(
-        self, index: tf.Tensor, parameters: tf.Tensor
+        self, images: tf.Tensor, index: tf.Tensor, parameters: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(parameters)
-            margins = _margins(*self._logits(self.smooth_warp, index, parameters))
+            margins = _margins(*self._logits(self.smooth_warp, images, index, parameters))
             # The sum: in inference mode no image's margin depends on another image.
             total = tf.reduce_sum(margins)
         slopes = tape.gradient(total, parameters)
@@ -171,10 +220,10 @@ class Judge:
         return margins, slopes
 
     def _logits(
-        self, warp: SpatialWarp, index: tf.Tensor, parameters: tf.Tensor
+        self, warp: SpatialWarp, images: tf.Tensor, index: tf.Tensor, parameters: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        images = tf.cast(tf.gather(self._images, index), tf.float32)
-        return self._classifier(warp(images, parameters)), tf.gather(self._labels, index)
+        chosen = tf.cast(tf.gather(images, index), tf.float32)
+        return self._classifier(warp(chosen, parameters)), tf.gather(self._labels, index)
 
 
 def _margins(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

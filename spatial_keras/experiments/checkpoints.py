@@ -63,11 +63,12 @@ class Checkpoints(StepCallback):
     def __init__(self, model: RobustModel, folder: pathlib.Path, every: int) -> None:
         super().__init__()
         self.every = every
-        self.folder = folder
         self.notes: list[str] = []
         self._logs: callbacks.TensorBoardLogs | None = None
         self._classifier = model.classifier
-        compat.build_optimizer(model.optimizer, model.classifier.trainable_variables)
+        # All that follows is of this process alone.
+        with model.distribute_strategy.scope():
+            compat.build_optimizer(model.optimizer, model.classifier.trainable_variables)
         # Not the optimizer's count, which loss scaling holds back when it skips a step.
         self._step = tf.Variable(0, dtype=tf.int64)
         self._timings = Timings()
@@ -77,7 +78,11 @@ class Checkpoints(StepCallback):
         }  # fmt: skip
         self._checkpoint = tf.train.Checkpoint(**self._first_version, timings=self._timings)
         self._saved = self._start = None
-        self._place = folder
+        self.move_to(folder)
+
+    def move_to(self, folder: pathlib.Path) -> None:
+        """Goes on in another folder."""
+        self.folder = self._place = folder
         if _is_pattern(folder):  # TensorFlow does not read from a path such as b[1]
             self._temporary = tempfile.TemporaryDirectory()
             self._place = pathlib.Path(self._temporary.name, "link")

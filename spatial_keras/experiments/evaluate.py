@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import shutil
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,8 @@ import numpy as np
 from spatial_keras import data, evaluation
 from spatial_keras.evaluation import GridOutcome, Outcome, Report
 from spatial_keras.evaluation.classifiers import fingerprint
-from spatial_keras.experiments import progress, run_folder, train
+from spatial_keras.experiments import distribution, progress, run_folder, train
+from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.experiments.evaluate_config import EvaluateConfig
 from spatial_keras.experiments.run_config import RunConfig, use_xla
 from spatial_keras.geometry.warp import SpatialWarp
@@ -27,6 +30,7 @@ class Evaluation:
     """An evaluation, ready to start or to continue.
 
     Attributes:
+      distribution: what takes part.
       config: what to measure, what the run says filled in.
       evaluator: evaluates.
       subject: what is evaluated, for people: the classifier and the images.
@@ -34,6 +38,7 @@ class Evaluation:
       notes: what a reader should know.
     """
 
+    distribution: Distribution
     config: EvaluateConfig
     evaluator: evaluation.Evaluator
     subject: dict[str, Any]
@@ -46,12 +51,16 @@ class Evaluation:
         Args:
           on_outcome: called with each outcome as it is there.
         """
-        lock = self._lock()
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.distribution.losses_named())
+            if not self.distribution.is_chief:
+                # All workers do the same, but elsewhere.
+                folder = stack.enter_context(tempfile.TemporaryDirectory())
+                output = str(pathlib.Path(folder) / self.output.name)
+                self.config = dataclasses.replace(self.config, output=output)
+            stack.callback(self._lock().release)
             self._claim_partial()
             return self._run(on_outcome)
-        finally:
-            lock.release()
 
     def _run(self, on_outcome: Callable[[Outcome], None] | None) -> Report:
         found: dict[str, Outcome] = {}
@@ -128,7 +137,7 @@ class Evaluation:
             steps, refinements = config.attack_steps, config.attack_refinements
             return evaluator.attack(found["grid"], steps, refinements, seed)
         counts = config.grid_counts
-        with progress.PassBar("grid") as bar:
+        with progress.PassBar("grid", self.distribution.is_chief) as bar:
             if config.map:
                 # Whole, but killed before its accuracy was written.
                 shutil.rmtree(self._map, ignore_errors=True)
@@ -150,11 +159,16 @@ def prepare(config: EvaluateConfig) -> Evaluation:
     Raises:
       ValueError, TypeError: one of them cannot be read, or they do not go together.
     """
-    if config.run is not None:
-        run, classifier, state = load_run(config.run, config.data_dir, config.unsafe)
-        config = config.filled_from(run)
-    else:
-        classifier, state = evaluation.load(config.model, config.unsafe), {}
+    task = {**config.texts(), "run": str(config.run), "model": str(config.model)}
+    distributed = distribution.get(config.distribute, config.worker_timeout, task)
+    if config.resume and distributed.workers is not None:
+        raise ValueError("--resume is for one process: leave it out, or give --distribute=none.")
+    with distributed.scope():
+        if config.run is not None:
+            run, classifier, state = load_run(config.run, config.data_dir, config.unsafe)
+            config = config.filled_from(run)
+        else:
+            classifier, state = evaluation.load(config.model, config.unsafe), {}
     images = train.load_images(config)
     if config.limit is not None:
         count = len(images.test_images)
@@ -182,7 +196,8 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         "all_test_images": len(images.test_images),
     }
     names = images.class_names if evaluator.num_classes == images.num_classes else None
-    return Evaluation(config, evaluator, subject, names, _notes(config, evaluator, images))
+    notes = _notes(config, evaluator, images)
+    return Evaluation(distributed, config, evaluator, subject, names, notes)
 
 
 def load_run(

@@ -127,9 +127,15 @@ class EvaluateConfig(Config):
     )
 
     batch_size: int | None = option(
-        None, "Execution", "Images per pass; default: 256, 512 on GPUs.", low=1, most=65_536
+        None,
+        "Execution",
+        "Images per pass, of all replicas together; default: 256 for each, 512 on GPUs.",
+        low=1,
+        most=65_536,
     )
     xla: str = shared_options.xla("the passes")
+    distribute: str = shared_options.distribute()
+    worker_timeout: int = shared_options.worker_timeout()
 
     output: str | None = option(
         None,

@@ -9,7 +9,7 @@ import re
 import keras_tuner as kt
 
 from spatial_keras import data
-from spatial_keras.experiments import train
+from spatial_keras.experiments import distribution, train
 from spatial_keras.experiments.checkpoints import DivergedError
 from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.training.robust_model import RobustModel
@@ -68,8 +68,9 @@ class ExperimentHyperModel(kt.HyperModel):
     def build(self, hp: kt.HyperParameters) -> RobustModel:
         """Returns the compiled model of the chosen values."""
         config = self.config(hp)
-        classifier = train.build_classifier(config, self._images)
-        return train.build_model(config, classifier, self._images)
+        with distribution.get(config.distribute).scope():
+            classifier = train.build_classifier(config, self._images)
+            return train.build_model(config, classifier, self._images)
 
     def fit(
         self, hp: kt.HyperParameters, model: RobustModel, folder: str | os.PathLike

@@ -38,6 +38,8 @@ class _State:
 
     is_training = False
     due: int | None = None
+    # Another worker was asked to, and this one goes along.
+    goes_along = False
 
 
 def seconds(text: str) -> float:
@@ -64,7 +66,7 @@ def handled(max_time: str | None = None) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # Python delivers signals to the main thread only
         return
-    _State.due = None
+    _State.due, _State.goes_along = None, False
     before = {number: signal.signal(number, _on_signal) for number in _SIGNALS}
     if max_time is not None:
         signal.setitimer(signal.ITIMER_REAL, seconds(max_time))
@@ -74,7 +76,7 @@ def handled(max_time: str | None = None) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
-        _State.due = None
+        _State.due, _State.goes_along = None, False
 
 
 def _on_signal(number: int, frame: object) -> None:
@@ -98,7 +100,12 @@ def training() -> Iterator[None]:
 
 def is_due() -> bool:
     """Returns whether the process was asked to end."""
-    return _State.due is not None
+    return _State.due is not None or _State.goes_along
+
+
+def go_along() -> None:
+    """Has the process end as if it were asked to, as another worker was."""
+    _State.goes_along = True
 
 
 def end_if_due(state: str) -> None:
@@ -108,5 +115,5 @@ def end_if_due(state: str) -> None:
       state: how far it has come, for people.
     """
     if is_due():
-        reason, code = _SIGNALS[signal.Signals(_State.due)]
+        reason, code = _SIGNALS[signal.Signals(_State.due or signal.SIGTERM)]
         raise InterruptedRunError(f"{reason}; {state}" if state else reason, code)

@@ -12,7 +12,9 @@ from spatial_keras.support.steps import StepCallback
 _SHOWN = {"loss": "loss", "natural_accuracy": "natural", "worst_accuracy": "worst"}
 
 
-def bar(total: int | None, description: str, unit: str, initial: int = 0) -> tqdm.tqdm:
+def bar(
+    total: int | None, description: str, unit: str, initial: int = 0, is_shown: bool = True
+) -> tqdm.tqdm:
     """Returns a progress bar; where the output is not a terminal, it shows a line now and then."""
     interval = 0.2 if sys.stderr.isatty() else 15
     return tqdm.tqdm(
@@ -23,6 +25,7 @@ def bar(total: int | None, description: str, unit: str, initial: int = 0) -> tqd
         mininterval=interval,
         maxinterval=max(interval, 10),
         dynamic_ncols=True,
+        disable=not is_shown,
     )
 
 
@@ -31,10 +34,11 @@ class PassBar:
 
     Args:
       description: what is evaluated.
+      is_shown: or nothing is shown, as another process does.
     """
 
-    def __init__(self, description: str) -> None:
-        self._bar = bar(None, description, " passes")
+    def __init__(self, description: str, is_shown: bool = True) -> None:
+        self._bar = bar(None, description, " passes", is_shown=is_shown)
 
     def __enter__(self) -> PassBar:
         return self
@@ -61,11 +65,12 @@ class ProgressBar(StepCallback):
     Args:
       steps: steps of the whole run.
       first_step: the step that it continues from.
+      is_shown: or nothing is shown, as another process does.
     """
 
-    def __init__(self, steps: int, first_step: int = 0) -> None:
+    def __init__(self, steps: int, first_step: int = 0, is_shown: bool = True) -> None:
         super().__init__()
-        self._steps, self._first_step = steps, first_step
+        self._steps, self._first_step, self._is_shown = steps, first_step, is_shown
         self._bar: tqdm.tqdm | None = None
 
     def __enter__(self) -> ProgressBar:
@@ -78,7 +83,7 @@ class ProgressBar(StepCallback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Opens the bar."""
-        self._bar = bar(self._steps, "train", " steps", self._first_step)
+        self._bar = bar(self._steps, "train", " steps", self._first_step, self._is_shown)
 
     def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
         """Moves on by the steps taken."""

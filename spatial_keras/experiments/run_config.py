@@ -145,7 +145,9 @@ class RunConfig(Config):
 
     fill: str | None = shared_options.fill("Defense", "black, the paper's")
     steps: int = option(80_000, "Training", "Training steps.", low=1)
-    batch_size: int = option(64, "Training", "Unique images per step.", low=1)
+    batch_size: int = option(
+        64, "Training", "Unique images per step, of all replicas together.", low=1
+    )
     optimizer: str = option(
         "momentum",
         "Training",
@@ -179,6 +181,13 @@ class RunConfig(Config):
     xla: str = shared_options.xla("the search and the gradient")
     mixed_precision: str = option(
         "none", "Execution", "Compute in 16 bits.", choices=tuple(POLICIES)
+    )
+    distribute: str = shared_options.distribute()
+    worker_timeout: int = shared_options.worker_timeout()
+    sync_batch_norm: bool | None = option(
+        None,
+        "Execution",
+        "BatchNorm normalizes over the images of all replicas together; without XLA.",
     )
 
     max_time: str | None = option(
@@ -231,6 +240,8 @@ class RunConfig(Config):
                 f"--defense must search with {MOST_CANDIDATES} candidates or steps at most, got "
                 f"'{self.defense}'."
             )
+        if self.sync_batch_norm and self.xla == "on":
+            raise ValueError("--sync_batch_norm does not go together with --xla=on.")
         self._check_network()
 
     def _check_network(self) -> None:
@@ -297,7 +308,7 @@ class RunConfig(Config):
     @property
     def use_xla(self) -> bool:
         """Whether to compile with XLA."""
-        return use_xla(self.xla)
+        return not self.sync_batch_norm and use_xla(self.xla)
 
     def fitted_to(self, number: int) -> RunConfig:
         """Returns this run for so many training images.

@@ -111,6 +111,23 @@ class RunFolder:
         return read_results(self.path)
 
 
+class TemporaryFolder(RunFolder):
+    """Where a worker that is not the chief writes; nothing is left of it.
+
+    Args:
+      config: the run's configuration.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._temporary = tempfile.TemporaryDirectory()
+        super().__init__(self._temporary.name, config)
+
+    def close(self) -> None:
+        """Removes the folder."""
+        super().close()
+        self._temporary.cleanup()
+
+
 def read_results(path: pathlib.Path) -> dict[str, Any] | None:
     """Returns the results of the finished run in a folder; None if there is none.
 

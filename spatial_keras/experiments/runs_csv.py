@@ -138,7 +138,8 @@ def reductions(runs: Iterable[Mapping[str, Any]], baseline: str, defense: str) -
     Returns:
       One for each number of training images, and of the baseline's steps, that has a pair.
     """
-    lines = [line(results) for results in runs]
+    known = ("train_images", "steps", "seed")
+    lines = [one for one in map(line, runs) if None not in (one[name] for name in known)]
     grids = {
         (int(one["train_images"]), int(one["seed"])): one["grid"]
         for one in lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spatial_keras.data.images_on_disk import STREAMS
+from spatial_keras.experiments import distribution
 from spatial_keras.experiments.options import option
 from spatial_keras.geometry.sampling import FILLS
 
@@ -78,3 +79,21 @@ def xla(what: str) -> Any:
     """Returns the field of whether `what` is compiled with XLA."""
     text = f"Compile {what} with XLA; auto: on GPUs."
     return option("auto", "Execution", text, choices=("auto", "on", "off"))
+
+
+def distribute() -> Any:
+    """Returns the field of what takes part."""
+    return option(
+        "auto",
+        "Execution",
+        "mirrored: all GPUs of this machine; multi_worker: those of all machines of TF_CONFIG; "
+        "auto: multi_worker with TF_CONFIG, else mirrored with several GPUs, else none.",
+        choices=distribution.CHOICES,
+        recorded=False,
+    )
+
+
+def worker_timeout() -> Any:
+    """Returns the field of how long workers wait for each other."""
+    text = "Seconds that the workers of TF_CONFIG wait for each other to start."
+    return option(600, "Execution", text, low=1, recorded=False)

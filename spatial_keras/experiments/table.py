@@ -15,8 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras import data
-from spatial_keras.experiments import run_config, run_folder, train
+from spatial_keras.experiments import distribution, run_config, run_folder, train
 from spatial_keras.experiments.checkpoints import DivergedError
+from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.experiments.options import Config, nested, option
 from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.support import compat, files
@@ -193,11 +194,13 @@ class Comparison:
     """The runs of a table, ready to start or to continue.
 
     Attributes:
+      distribution: what takes part.
       runs: their configurations, defense by defense.
       folder: where the runs' folders lie and the table will.
       images: the data set; None if all runs are finished.
     """
 
+    distribution: Distribution
     runs: list[RunConfig]
     folder: pathlib.Path
     images: data.Dataset | None
@@ -217,16 +220,22 @@ class Comparison:
         failed = {}
         for number, run in enumerate(self.runs, 1):
             line = f"run {number} of {len(self.runs)}: {run.defense}, seed {run.seed}"
-            if run_folder.finished(run.folder) is not None:
+            if self._is_finished(run):
                 say(f"{line}, finished before")
                 continue
             say(line)
             forget_models()
             failed[run] = self._train(run, say)
         table = self._table(command, failed)
-        files.write_text(self.folder / "table.md", table.to_markdown())
-        files.write_text(self.folder / "table.csv", table.to_csv())
+        if self.distribution.is_chief:
+            files.write_text(self.folder / "table.md", table.to_markdown())
+            files.write_text(self.folder / "table.csv", table.to_csv())
         return table
+
+    def _is_finished(self, run: RunConfig) -> bool:
+        # As the chief finds it: the others may see its files sooner or later.
+        with self.distribution.losses_named():
+            return self.distribution.from_chief(run_folder.finished(run.folder) is not None)
 
     def _train(self, config: RunConfig, say: Callable[[str], Any]) -> str | None:
         """Trains and evaluates a run; returns "diverged" or "damaged" if it has no results."""
@@ -288,7 +297,10 @@ def prepare(config: TableConfig) -> Comparison:
     Raises:
       ValueError: values do not go together, or a folder holds another run.
     """
-    runs = config.runs()
+    runs, run = config.runs(), config.run
+    task = {**config.texts(), "output_dir": str(config.folder)}
+    distributed = distribution.get(run.distribute, run.worker_timeout, task)
+    distributed.check_batch(run.batch_size)
     for run in runs:
         with contextlib.suppress(run_folder.DamagedFlagsError):  # named when its turn comes
             run_folder.check(run.folder, run)
@@ -299,10 +311,11 @@ def prepare(config: TableConfig) -> Comparison:
         classifier = train.build_classifier(runs[0], dataset)
         for run in runs[:: config.seeds]:
             train.build_model(run, classifier, dataset)
-    for run in runs:
-        with contextlib.suppress(run_folder.DamagedFlagsError):
-            run_folder.RunFolder(run.folder, run, alone=False)
-    return Comparison(runs, config.folder, images)
+    if distributed.is_chief:
+        for run in runs:
+            with contextlib.suppress(run_folder.DamagedFlagsError):
+                run_folder.RunFolder(run.folder, run, alone=False)
+    return Comparison(distributed, runs, config.folder, images)
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -13,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras import callbacks, data, evaluation, figures, models
-from spatial_keras.experiments import checkpoints, interruption, progress, run_folder
+from spatial_keras.experiments import checkpoints, distribution, interruption, progress, run_folder
+from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.models import batch_norm
 from spatial_keras.support import classifiers, validation
 from spatial_keras.training import defenses, optimizers
 from spatial_keras.training.robust_model import RobustModel
@@ -25,15 +27,17 @@ class Experiment:
     """A training run, ready to start or to continue.
 
     Attributes:
+      distribution: what takes part.
       config: what the run is.
       dataset: the images.
       model: the compiled RobustModel.
-      folder: the run's folder.
+      folder: the run's folder; of workers but the chief a temporary one.
       checkpoints: saves and restores.
       results: of the run, if it has finished.
       notes: what was found damaged in the folder, for people.
     """
 
+    distribution: Distribution
     config: RunConfig
     dataset: data.Dataset
     model: RobustModel
@@ -55,7 +59,8 @@ class Experiment:
         """Trains, evaluates and writes the results, from wherever the run stopped."""
         try:
             if self.results is None:
-                self.results = self._run()
+                with self.distribution.losses_named():
+                    self.results = self._run()
         finally:
             self.folder.close()
         return self.results
@@ -77,7 +82,8 @@ class Experiment:
     def train(self) -> dict[str, float | None]:
         """Trains to the last step; returns seconds per step, of its parts, and the data's share."""
         config, first_step = self.config, self.checkpoints.step
-        batch, waiting = slice(config.batch_size), data.WaitingTime()
+        batch = slice(config.batch_size // self.distribution.replicas)
+        waiting = data.WaitingTime()
         logs = callbacks.TensorBoardLogs(
             self.model,
             self._logs,
@@ -91,22 +97,16 @@ class Experiment:
             lambda: waiting.seconds,
         )
         self.checkpoints.time_with(logs)
-        bar = progress.ProgressBar(config.steps, first_step)
+        bar = progress.ProgressBar(config.steps, first_step, self.distribution.is_chief)
         watching = [bar, self.checkpoints, logs]
         if config.profile_steps:
             watching.append(callbacks.Profile(self._logs, *config.profile_steps))
         if first_step < config.steps:
-            batches = self.dataset.training_batches(
-                config.batch_size, config.seed, first_step, config.mirror
-            )
+            common = (config.batch_size, config.seed, first_step, config.mirror)
+            batches = lambda part: waiting.of(self.dataset.training_batches(*common, part))  # noqa: E731
+            steps = config.steps - first_step
             with bar, interruption.training(), self._damage_named():
-                self.model.fit(
-                    waiting.of(batches),
-                    steps_per_epoch=config.steps - first_step,
-                    callbacks=watching,
-                    shuffle=False,  # the data set is in its order already; Keras 3 would warn
-                    verbose=0,
-                )
+                self.distribution.fit(self.model, batches, steps, watching)
         return {
             "train_seconds": self.checkpoints.train_seconds,
             "seconds_per_step": logs.seconds_per_step,
@@ -140,7 +140,7 @@ class Experiment:
         with self._divergence_named():
             evaluator = self._evaluator(images, labels)
             natural, random = evaluator.natural(), evaluator.random(seed=self.config.seed)
-            return _accuracies(natural, random, _grid(evaluator, natural))
+            return _accuracies(natural, random, self._grid(evaluator, natural))
 
     def evaluate_training(self) -> dict[str, float]:
         """Returns natural and grid accuracy on the first training images, in [0, 1]."""
@@ -150,7 +150,13 @@ class Experiment:
         with self._divergence_named():
             evaluator = self._evaluator(images, labels)
             natural = evaluator.natural()
-            return _accuracies(natural, _grid(evaluator, natural))
+            return _accuracies(natural, self._grid(evaluator, natural))
+
+    def _grid(
+        self, evaluator: evaluation.Evaluator, natural: evaluation.Outcome
+    ) -> evaluation.Outcome:
+        with progress.PassBar("grid", self.distribution.is_chief) as bar:
+            return evaluator.grid(natural=natural, on_progress=bar.update)
 
     def _evaluator(self, images: np.ndarray, labels: np.ndarray) -> evaluation.Evaluator:
         return evaluation.Evaluator(
@@ -180,6 +186,7 @@ class Experiment:
             "train_images": len(self.dataset.train_images),
             "test_images": len(self.dataset.test_images[: self.config.test_images]),
             "steps": self.config.steps,
+            "replicas": self.distribution.replicas,
             "timing": timing,
             "flags": self.config.texts(),
             "versions": versions(),
@@ -197,11 +204,6 @@ class Experiment:
         )
         content = figures.to_png(figure)
         self.folder.write("examples.png", lambda path: path.write_bytes(content))
-
-
-def _grid(evaluator: evaluation.Evaluator, natural: evaluation.Outcome) -> evaluation.Outcome:
-    with progress.PassBar("grid") as bar:
-        return evaluator.grid(natural=natural, on_progress=bar.update)
 
 
 def _accuracies(*outcomes: evaluation.Outcome) -> dict[str, float]:
@@ -222,22 +224,37 @@ def prepare(
       ValueError: values do not go together, or the folder cannot be used.
     """
     config.check_effects()
+    task = {**config.texts(), "output_dir": str(config.folder)}
+    distributed = distribution.get(config.distribute, config.worker_timeout, task)
     images = images or load_images(config)
     config = config.fitted_to(len(images.train_labels))
+    distributed.check_batch(config.batch_size)
     dataset = select_images(config, images)
-    model = model or build_model(config, build_classifier(config, dataset), dataset)
-    folder = run_folder.RunFolder(config.folder, config)
-    try:
+    with distributed.losses_named(), contextlib.ExitStack() as claimed:
+        with distributed.scope():
+            classifier = None if model else build_classifier(config, dataset)
+            model = model or build_model(config, classifier, dataset)
+        folder = distributed.on_chief(lambda: run_folder.RunFolder(config.folder, config))
+        if folder is not None:
+            claimed.callback(folder.close)
         saver = _restored(config, model)
-    except BaseException:
-        folder.close()
-        raise
-    notes, results = saver.notes, None
+        distributed.check_seen(f"step {saver.step}", config.folder)
+        found = distributed.on_chief(lambda: _results_of(folder))
+        results, notes = distributed.from_chief(found)
+        claimed.pop_all()
+    if folder is None:
+        folder = run_folder.TemporaryFolder(config)
+        saver.move_to(folder.path / "checkpoints")
+    notes = [*saver.notes, *notes]
+    return Experiment(distributed, config, dataset, model, folder, saver, results, notes)
+
+
+def _results_of(folder: run_folder.RunFolder) -> tuple[dict[str, Any] | None, list[str]]:
+    """Returns the results in a folder, if it has any, and what was found damaged."""
     try:
-        results = folder.read_results()
+        return folder.read_results(), []
     except run_folder.DamagedResultsError as error:
-        notes.append(f"{error}; the run is evaluated again.")
-    return Experiment(config, dataset, model, folder, saver, results, notes)
+        return None, [f"{error}; the run is evaluated again."]
 
 
 def restore(config: RunConfig) -> tuple[RobustModel, checkpoints.Checkpoints]:
@@ -311,6 +328,11 @@ def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model
     """
     tf.keras.mixed_precision.set_global_policy(config.policy)
     tf.keras.utils.set_random_seed(config.seed)
+    classifier = _first_classifier(config, dataset)
+    return batch_norm.synchronized(classifier) if config.sync_batch_norm else classifier
+
+
+def _first_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
     if config.is_model_file:
         classifier = evaluation.load(config.model, config.unsafe)
         classifiers.check_fits(classifier, dataset.input_shape, dataset.num_classes)

@@ -11,7 +11,14 @@ from typing import Any
 import keras_tuner as kt
 
 from spatial_keras import figures
-from spatial_keras.experiments import command_line, run_folder, table, train
+from spatial_keras.experiments import (
+    command_line,
+    distribution,
+    run_folder,
+    search_state,
+    table,
+    train,
+)
 from spatial_keras.experiments.checkpoints import DivergedError
 from spatial_keras.experiments.hyper_model import (
     EPOCHS,
@@ -251,7 +258,13 @@ def prepare(config: TuneConfig) -> Study:
       ValueError: values do not go together, or the folder holds another search.
     """
     run_folder.check(config.folder, config, FLAGS_FILE)
+    search_state.check(config.folder)
     run = config.trial
+    if distribution.resolved(run.distribute) == "multi_worker":
+        raise ValueError(
+            "--distribute=multi_worker is not for a search: its trials are shared among machines "
+            "by KerasTuner (KERASTUNER_TUNER_ID), each trial with --distribute=mirrored or none."
+        )
     images = train.load_images(run)
     train.select_images(run, images)  # rejects what does not fit
     hyper_model = ExperimentHyperModel(run, config.space, images)

@@ -25,7 +25,8 @@ def average(variables: Sequence[tf.Variable]) -> None:
     if number() == 1 or not floating:
         return
     context = tf.distribute.get_replica_context()
-    values = [tf.convert_to_tensor(one) for one in floating]
+    # What is reduced has to lie on the replica's device.
+    values = [tf.identity(one) for one in floating]
     means = context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
     for variable, mean in zip(floating, means):
         variable.assign(mean)

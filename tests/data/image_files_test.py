@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 
 import numpy as np
+import PIL.EpsImagePlugin
 import PIL.Image
 import pytest
 import tensorflow as tf
@@ -125,3 +127,42 @@ def test_damaged_files_on_disk_are_named_or_left_out(tmp_path, name, size):
         found = data.get(f"folder:{tmp_path}", image_size=16, skip_damaged=True, stream="on")
     assert np.asarray(found.train_images).shape == (13, 16, 16, 3)
     assert len(found.train_labels) == 13
+
+
+def named(file, kind):
+    """Returns what an image that cannot be read is refused with, read at once or within tf.data."""
+    if kind == "at once":
+        with pytest.raises(ValueError) as error:
+            image_files.decoded(file)
+    else:
+        reader = image_files.FileReader([file], Sizing(8), (8, 8, 3))
+        with pytest.raises(Exception) as error:  # noqa: B017 - TensorFlow's own
+            reader.read(tf.constant(0))
+    return str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["at once", "within tf.data"])
+@pytest.mark.parametrize("suffix", ["png", "bmp", "jpg"])
+def test_few_bytes_that_say_to_be_many_pixels_are_refused(tmp_path, suffix, kind):
+    file = tmp_path / f"bomb.{suffix}"
+    PIL.Image.new("RGB", (8, 8)).save(file)
+    content = file.read_bytes()
+    wide = (9_000).to_bytes(4, "little" if suffix == "bmp" else "big")
+    if suffix == "png":
+        header = content[12:16] + wide + wide + content[24:29]
+        checksum = zlib.crc32(header).to_bytes(4, "big")
+        content = content[:12] + header + checksum + content[33:]
+    elif suffix == "bmp":
+        content = content[:18] + wide + wide + content[26:]
+    else:
+        place = content.index(b"\xff\xc0") + 5
+        content = content[:place] + wide[2:] + wide[2:] + content[place + 4 :]
+    file.write_bytes(content)
+    assert "it has 9000 x 9000 pixels, more than 67,108,864" in named(file, kind)
+
+
+def test_no_format_is_read_for_which_pillow_runs_a_program(tmp_path, monkeypatch):
+    file = tmp_path / "drawing.jpg"
+    PIL.Image.new("RGB", (8, 8)).save(file, format="EPS")
+    monkeypatch.setattr(PIL.EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("runs"))
+    assert "cannot identify image file" in named(file, "at once")

@@ -131,7 +131,7 @@ def test_sample_efficiency_from_a_csv_file_of_runs(tmp_path, saved):
         for seed in range(2):
             add(tmp_path, "wo10_at", f"{number}{seed}", grid + 0.1 * seed, train_images=number)
     file = tmp_path / "runs.csv"
-    file.write_text(runs_csv.to_csv(variants.read(tmp_path)))
+    file.write_text(runs_csv.to_csv(variants.find(tmp_path).finished.values()))
     for runs in (tmp_path, file):
         prepared("--figures=sample_efficiency", f"--runs={runs}").draw(pytest.fail)
         line, *_, bars = saved.pop("sample_efficiency").axes[0].containers[0]

@@ -1,0 +1,139 @@
+"""Two workers as processes of this machine: trained, killed, resumed, evaluated."""
+
+import csv
+import json
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spatial_keras.experiments import evaluate
+from spatial_keras.experiments.evaluate_config import EvaluateConfig
+from tests import script_calls
+from tests.experiments.cluster_test import config, free_ports
+
+TRAIN = tuple(
+    "train.py --dataset=digits --defense=wo3_kl --model=resnet8 --width=0.25 --steps=20 "
+    "--batch_size=16 --test_images=20 --checkpoint_every=4 --distribute=multi_worker".split()
+)
+
+
+def start(*arguments):
+    """Returns the processes of two workers, the chief's first."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    environment = {**script_calls.ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return [
+        subprocess.Popen(
+            script_calls.command(*arguments),
+            env={**environment, "TF_CONFIG": config(addresses, index)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+
+
+def finish(*arguments):
+    """Runs two workers to their end; returns what the chief wrote on standard output and errors."""
+    chief, other = start(*arguments)
+    output, errors = chief.communicate()
+    other_output, other_errors = other.communicate()
+    assert (chief.returncode, other.returncode) == (0, 0), errors + other_errors
+    assert other_output == "" and "steps/s" not in other_errors
+    return output, errors
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a run of two workers that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    output, errors = finish(*TRAIN, f"--output_dir={folder}")
+    assert "natural" in output and "20/20" in errors
+    return folder
+
+
+def results(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def weights(folder):
+    return tf.keras.models.load_model(folder / "classifier.keras").get_weights()
+
+
+@pytest.mark.slow
+def test_only_the_chief_writes(whole):
+    names = {file.name for file in whole.iterdir()}
+    files = {"run.flags", "results.json", "classifier.keras", "examples.png"}
+    assert names == {*files, "checkpoints", "tensorboard"}
+    assert len(list((whole / "tensorboard").glob("events*"))) == 2  # training, accuracies
+    assert results(whole)["replicas"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_worker_ends_all_and_the_same_commands_go_on(whole, tmp_path, victim):
+    workers = start(*TRAIN, f"--output_dir={tmp_path}")
+    while not list(tmp_path.glob("checkpoints/ckpt-*.index")):
+        assert workers[0].poll() is None, workers[0].communicate()
+        time.sleep(0.02)
+    workers[victim].send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    _, errors = workers[1 - victim].communicate(timeout=120)
+    assert time.monotonic() - killed < 60
+    workers[victim].communicate()
+    assert workers[1 - victim].returncode == 1
+    (line,) = [line for line in errors.splitlines() if "To continue" in line]
+    assert f"worker {victim} is gone, which ends all; start them all again." in line
+    assert "Traceback" not in errors
+
+    _, errors = finish(*TRAIN, f"--output_dir={tmp_path}")
+    assert "Continuing from step" in errors
+    assert results(tmp_path)["accuracies"] == results(whole)["accuracies"]
+    for expected, found in zip(weights(whole), weights(tmp_path)):
+        np.testing.assert_array_equal(found, expected)
+
+
+def right(file):
+    """What is right, image by image, of the table that an evaluation writes."""
+    with open(file, encoding="utf-8") as opened:
+        rows = list(csv.DictReader(opened))
+    return [{name: cell for name, cell in row.items() if "_right" in name} for row in rows]
+
+
+@pytest.mark.slow
+def test_two_workers_evaluate_as_one_does(whole, tmp_path):
+    options = {"limit": 20, "batch_size": 16, "grid_counts": (3, 3, 5), "attack_refinements": 2}
+    flags = "--limit=20 --batch_size=16 --grid_counts=3,3,5 --attack_refinements=2".split()
+    run = f"--run={whole}"
+    finish("evaluate.py", run, *flags, f"--output={tmp_path / 'two.json'}", "--xla=off")
+    alone = EvaluateConfig(run=str(whole), output=str(tmp_path / "one.json"), xla="off", **options)
+    evaluate.prepare(alone).run()
+    assert right(tmp_path / "two.csv") == right(tmp_path / "one.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("worker 0", "TF_CONFIG must be JSON such as"),
+        (config(["127.0.0.1:1", "127.0.0.1:2"], 2), "TF_CONFIG names task worker 2"),
+        (None, "worker 1 (127.0.0.1:"),
+    ],
+)
+def test_a_cluster_that_does_not_come_together_is_one_line(tmp_path, monkeypatch, text, message):
+    if text is None:
+        text = config([f"127.0.0.1:{port}" for port in free_ports(2)])
+    monkeypatch.setenv("TF_CONFIG", text)
+    arguments = (*TRAIN, "--worker_timeout=1", f"--output_dir={tmp_path / 'run'}")
+    found = script_calls.call(script_calls.command(*arguments))
+    assert message in script_calls.mistake(found)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_search_is_not_for_the_workers_of_tf_config(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", config(["127.0.0.1:1"]))
+    command = script_calls.command("tune.py", f"--output_dir={tmp_path / 'search'}")
+    assert "by KerasTuner" in script_calls.mistake(script_calls.call(command))

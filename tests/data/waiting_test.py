@@ -29,7 +29,9 @@ def batches(prepare):
 
 
 def train(waiting, stream, after_step):
-    callback = tf.keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: after_step())
+    callback = tf.keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: after_step()
+    )
     model = small.robust_model("std")
     model.fit(
         waiting.of(stream), steps_per_epoch=STEPS, callbacks=[callback], shuffle=False, verbose=0

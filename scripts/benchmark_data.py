@@ -99,7 +99,7 @@ def wait_of_a_step(dataset: data.Dataset, batch_size: int, steps: int) -> tuple[
 def peak_memory(folder: pathlib.Path) -> float:
     """Returns the peak memory in GB of a train.py that reads these images from disk."""
     flags = (
-        "--crop=0.875 --stream=on --model=resnet8 --width=0.25 --defense=wo3_kl --steps=30 "
+        "--crop=0.875 --stream=on --model=resnet8 --width=0.25 --defense=wo3_kl --steps=6 "
         "--batch_size=32 --max_translation=24"
     )
     with tempfile.TemporaryDirectory() as output:

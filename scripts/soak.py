@@ -17,10 +17,10 @@ import time
 
 from absl import app, flags
 
-_DEFENSES = "std,wo1_at,wo2_kl"
+_DEFENSES = "std,wo2_at,pgd2_kl"
 _TINY = (
     "--model=resnet8 --width=0.125 --image_size=8 --batch_size=16 --max_translation=1 --xla=off "
-    "--steps=4 --checkpoint_every=1 --log_every=2 --test_images=10"
+    "--steps=12 --checkpoint_every=3 --log_every=3 --test_images=30"
 ).split()
 _BEGIN = re.compile(r"run (\d+) of \d+: \w+, seed \d+$")
 _ROOT = pathlib.Path(__file__).parents[1]

@@ -33,15 +33,15 @@ def ended(monkeypatch, place, name, number, command):
     assert found.returncode == code, found.stderr
     assert "Traceback" not in found.stderr and not found.stdout
     line = found.stderr.splitlines()[-1]
-    assert line.startswith(f"{reason}. To continue: python {command[1]} ")
+    assert line.startswith(f"{reason}. To continue: python {command[1]}")
     return line
 
 
-@SIGNALS
-def test_a_run_that_loads_builds_evaluates_or_draws(tmp_path, monkeypatch, number):
+def test_a_run_that_loads_builds_evaluates_or_draws(tmp_path, monkeypatch):
     command = script_calls.command("train.py", *RUN, f"--output_dir={tmp_path / 'run'}")
-    for place, name in (
-        (train, "load_images"), (train, "build_classifier"), (train, "_grid"), (figures, "to_png"),
+    for number, place, name in (
+        (signal.SIGINT, train, "load_images"), (signal.SIGTERM, train, "build_classifier"),
+        (signal.SIGINT, train, "_grid"), (signal.SIGTERM, figures, "to_png"),
     ):  # fmt: skip
         ended(monkeypatch, place, name, number, command)
         left = {file.name for file in (tmp_path / "run").glob("*")}

@@ -74,20 +74,19 @@ def test_only_the_chief_writes(whole):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_worker_ends_all_and_the_same_commands_go_on(whole, tmp_path, victim):
+def test_a_killed_worker_ends_all_and_the_same_commands_go_on(whole, tmp_path):
     workers = start(*TRAIN, f"--output_dir={tmp_path}")
     while not list(tmp_path.glob("checkpoints/ckpt-*.index")):
         assert workers[0].poll() is None, workers[0].communicate()
         time.sleep(0.02)
-    workers[victim].send_signal(signal.SIGKILL)
+    workers[1].send_signal(signal.SIGKILL)
     killed = time.monotonic()
-    _, errors = workers[1 - victim].communicate(timeout=120)
+    _, errors = workers[0].communicate(timeout=120)
     assert time.monotonic() - killed < 60
-    workers[victim].communicate()
-    assert workers[1 - victim].returncode == 1
+    workers[1].communicate()
+    assert workers[0].returncode == 1
     (line,) = [line for line in errors.splitlines() if "To continue" in line]
-    assert f"worker {victim} is gone, which ends all; start them all again." in line
+    assert "worker 1 is gone, which ends all; start them all again." in line
     assert "Traceback" not in errors
 
     _, errors = finish(*TRAIN, f"--output_dir={tmp_path}")

@@ -64,6 +64,15 @@ def test_stream_goes_on_from_any_step(numbered, batch_size_and_stream, first_ste
     np.testing.assert_array_equal(later_labels, labels[first_step:])
 
 
+@pytest.mark.parametrize("parts", [2, 3])
+def test_the_parts_of_a_batch_are_its_rows(numbered, parts):
+    whole = take(numbered.training_batches(6, 1, 2, True), 5)
+    found = [take(numbered.training_batches(6, 1, 2, True, (i, parts)), 5) for i in range(parts)]
+    for expected, *several in zip(whole, *found):
+        assert several[0].shape[1] == 6 // parts
+        np.testing.assert_array_equal(np.concatenate(several, axis=1), expected)
+
+
 def test_stream_starts_far_away_at_once(numbered):
     _, labels = take(numbered.training_batches(6, 7, first_step=4 * 10**12), 4)
     assert sorted(labels.ravel()) == list(range(COUNT))

@@ -45,6 +45,16 @@ def test_a_second_signal_does_not_wait():
         pytest.fail("went on")
 
 
+def test_a_worker_goes_along_with_one_that_was_asked_to_end():
+    with pytest.raises(InterruptedRunError, match="step 3 is saved") as end:
+        with interruption.handled(), interruption.training():
+            interruption.go_along()
+            os.kill(os.getpid(), signal.SIGTERM)  # its own signal, which waits like a first one
+            assert interruption.is_due()
+            interruption.end_if_due("step 3 is saved")
+    assert end.value.code == CODES[signal.SIGTERM] and not interruption.is_due()
+
+
 def test_no_except_exception_stops_it():
     with pytest.raises(InterruptedRunError), interruption.handled():
         try:

@@ -28,3 +28,13 @@ def test_passes_shrink_to_what_standing_images_need(capsys):
         bar.update(40, 0, 2)
     last = capsys.readouterr().err.split("\r")[-1]
     assert "grid: 100%" in last and "40/40" in last and "survived=2" in last
+
+
+def test_what_is_not_the_chief_shows_nothing(capsys):
+    bar = progress.ProgressBar(steps=10, is_shown=False)
+    bar.on_train_begin()
+    bar.on_train_batch_end(0, {"loss": np.float32(1.25)})
+    bar.on_train_end()
+    with progress.PassBar("grid", is_shown=False) as passes:
+        passes.update(20, 80, 5)
+    assert capsys.readouterr().err == ""

@@ -10,7 +10,16 @@ from spatial_keras.experiments import options
 from spatial_keras.experiments.evaluate_config import EvaluateConfig
 from spatial_keras.experiments.run_config import RunConfig
 
-SHARED = ("data_dir", "image_size", "test_fraction", "skip_damaged", "fill", "xla")
+SHARED = (
+    "data_dir",
+    "image_size",
+    "test_fraction",
+    "skip_damaged",
+    "fill",
+    "xla",
+    "distribute",
+    "worker_timeout",
+)
 
 
 @pytest.mark.parametrize("name", SHARED)

@@ -44,7 +44,12 @@ OPTIONS = {"weight_decay": 1e-3, "seed": 5}
 
 @pytest.mark.parametrize(
     ("name", "batch_norms"),
-    [("wo3_kl_mix", False), ("pgd2_at", False), ("std", False), ("wo2_kl", "synchronized")],
+    [
+        ("wo3_kl_mix", False),
+        ("pgd2_at", False),
+        pytest.param("std", False, marks=pytest.mark.slow),
+        ("wo2_at", "synchronized"),
+    ],
 )
 def test_the_weights_do_not_depend_on_the_number_of_replicas(name, batch_norms):
     one, two = (train(model_on(number, name, batch_norms, **OPTIONS)) for number in (1, 2))

@@ -209,7 +209,8 @@ def test_refuses_unknown_configurations(tmp_path, name):
 
 @pytest.mark.parametrize("size", [0, -3])
 def test_refuses_a_size_below_one(size):
-    assert message_of("digits", None, size) == f"image_size must be at least 1, got {size}."
+    message = f"image_size must be at least 1, got {size}; the nearest allowed is 1."
+    assert message_of("digits", None, size) == message
 
 
 # Fetching, without network.

@@ -26,7 +26,9 @@ def parsed(*arguments):
     asked = [measure for argument in arguments if "--measures=" in argument for measure in MEASURES
              if measure in argument] or MEASURES  # fmt: skip
     without = [
-        flag for flag, measure in evaluate_config._OF_MEASURE.items() if measure not in asked
+        flag
+        for flag, measures in evaluate_config._OF_MEASURES.items()
+        if not {*measures} & {*asked}
     ]
     small_ones = [one for one in SMALL if one[2:].split("=")[0] not in without]
     return command_line.parse(evaluate_config.EvaluateConfig, [*small_ones, *arguments])

@@ -41,7 +41,7 @@ def test_a_run_that_loads_builds_evaluates_or_draws(tmp_path, monkeypatch):
     command = script_calls.command("train.py", *RUN, f"--output_dir={tmp_path / 'run'}")
     for number, place, name in (
         (signal.SIGINT, train, "load_images"), (signal.SIGTERM, train, "build_classifier"),
-        (signal.SIGINT, train, "_grid"), (signal.SIGTERM, figures, "to_png"),
+        (signal.SIGINT, train.Experiment, "_grid"), (signal.SIGTERM, figures, "to_png"),
     ):  # fmt: skip
         ended(monkeypatch, place, name, number, command)
         left = {file.name for file in (tmp_path / "run").glob("*")}

@@ -158,7 +158,7 @@ def test_resume_measures_again_what_is_damaged(folder, monkeypatch, content):
 def test_a_map_killed_before_its_accuracy_was_written_can_be_resumed(folder):
     options = (f"--run={folder}", "--measures=natural,grid", "--map", "--resume")
     found = prepared(*options)
-    found._claim_partial().release()
+    found._claim_partial()
     (folder / ".partial-evaluation" / "map").mkdir()
     assert found.run().outcomes["grid"].accuracy <= 1
     assert (folder / "evaluation_map" / "margins.npy").exists()
@@ -166,7 +166,7 @@ def test_a_map_killed_before_its_accuracy_was_written_can_be_resumed(folder):
 
 def test_a_second_process_is_refused(folder):
     found = prepared(f"--run={folder}", "--measures=natural")
-    lock = found._claim_partial()
+    lock = found._lock()
     with pytest.raises(ValueError, match="process .* is at work on"):
         prepared(f"--run={folder}", "--measures=natural").run()
     lock.release()

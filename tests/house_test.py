@@ -58,6 +58,7 @@ LATE = ("keras_tuner", "matplotlib", "rich", "tensorboard", "tensorflow_datasets
 PACKAGES = {
     "PIL": "pillow",
     "absl": "absl_py",
+    "art": "adversarial_robustness_toolbox",
     "foolbox": "foolbox",
     "h5py": "h5py",
     "jinja2": "jinja2",

@@ -106,6 +106,7 @@ class Classifier:
       tried: the outputs for the examples.
 
     Raises:
+      TypeError: the model cannot be called.
       ValueError: the model cannot take such images, or does not give one finite number for each of
         two classes or more.
     """
@@ -241,8 +242,18 @@ def _range(values: tuple[float, float]) -> tuple[float, float]:
 
 def _options(model: Callable[..., tf.Tensor]) -> dict[str, bool]:
     """Returns what a model is called with besides the images; a plain function takes no more."""
-    keras_model = isinstance(model, tf.keras.layers.Layer)
-    takes_training = keras_model or "training" in inspect.signature(model).parameters
+    if not callable(model):
+        methods = [f".{name}" for name in ("predict_proba", "predict") if hasattr(model, name)]
+        raise TypeError(
+            "the classifier must be a tf.keras.Model or a function of images, "
+            f"got {type(model).__name__}{'; give its ' + ' or '.join(methods) if methods else ''}."
+        )
+    if isinstance(model, tf.keras.layers.Layer):
+        return {"training": False}
+    try:
+        takes_training = "training" in inspect.signature(model).parameters
+    except (TypeError, ValueError):  # compiled functions may have no signature
+        takes_training = False
     return {"training": False} if takes_training else {}
 
 

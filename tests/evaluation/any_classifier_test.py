@@ -75,6 +75,31 @@ def test_a_black_box_has_no_gradient(case):
         found.attack(found.grid((1, 1, 3)))
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (LogisticRegression(), "got LogisticRegression; give its .predict_proba or .predict."),
+        (None, "or a function of images, got NoneType.$"),
+    ],
+)
+def test_what_cannot_be_called_is_refused(case, given, message):
+    with pytest.raises(TypeError, match=message):
+        Evaluator(given, *case[1:])
+
+
+def test_a_function_without_a_signature(case):
+    """As compiled ones are."""
+
+    class Compiled:
+        __signature__ = "unknown"
+
+        def __call__(self, images):
+            return case[0](images)
+
+    expected = evaluate(case).natural().right
+    np.testing.assert_array_equal(evaluate(case, Compiled()).natural().right, expected)
+
+
 def test_a_model_that_says_nothing_of_itself(case):
     found = evaluate(case, subclass(case[0])).grid((1, 1, 3))
     np.testing.assert_array_equal(found.right, evaluate(case).grid((1, 1, 3)).right)

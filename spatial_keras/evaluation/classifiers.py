@@ -211,9 +211,9 @@ class Classifier:
           training: must be False.
         """
         outputs = tf.convert_to_tensor(self._chosen(self._call(images)))
+        logits = tf.cast(self._kind.to_logits(outputs), tf.float32)
         # A SavedModel may not say how many classes it has.
-        outputs = tf.ensure_shape(outputs, [None, self.tried.shape[1]])
-        return tf.cast(self._kind.to_logits(outputs), tf.float32)
+        return tf.ensure_shape(logits, [None, self.num_classes])
 
 
 def _examples(input_shape: tuple[int, int, int]) -> np.ndarray:

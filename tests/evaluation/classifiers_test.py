@@ -176,6 +176,35 @@ def test_a_probability_of_0_stays_finite():
     assert np.isfinite(adapted(IMAGES)).all()
 
 
+@pytest.mark.parametrize("kind", ["model", "function", "from file", "sigmoid"])
+def test_the_slope_of_certain_predictions_does_not_vanish(tmp_path, kind):
+    single = kind == "sigmoid"
+    logits = cases.network(1 if single else 3)
+    logits.layers[-1].kernel.assign(300 * logits.layers[-1].kernel)
+    activation = {"sigmoid": "sigmoid", "function": None}.get(kind, "softmax")
+    model = cases.network(1 if single else 3, activation)
+    model.set_weights(logits.get_weights())
+    given = model
+    if kind == "function":
+        given = lambda images: tf.nn.softmax(model(images))  # noqa: E731
+    if kind == "from file":
+        model.save(tmp_path / "model.keras")
+        given = classifiers.load(tmp_path / "model.keras")
+
+    @tf.function
+    def slope(classifier):
+        images = tf.constant(IMAGES, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            margin = tf.reduce_sum(classifier(images)[:, 1] - classifier(images)[:, 0])
+        return tape.gradient(margin, images)
+
+    expected = slope(classifiers.Classifier(logits, SHAPE, outputs="logits"))
+    adapted = classifiers.Classifier(given, SHAPE)
+    assert "probabilities" in adapted.notes[0]
+    np.testing.assert_allclose(slope(adapted), expected, rtol=1e-4)
+
+
 def test_probabilities_taken_for_logits_are_noted():
     adapted = classifiers.Classifier(cases.network(activation="softmax"), SHAPE, outputs="logits")
     assert "look like probabilities" in adapted.notes[0]

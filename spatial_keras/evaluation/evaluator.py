@@ -25,6 +25,8 @@ from spatial_keras.training.robust_model import RobustModel
 
 # How many of the images a classifier is tried on first.
 _EXAMPLES = 8
+# Of an image's logits, where S-PGD ascends the cross-entropy of their softmax.
+_LARGEST_SPAN = 10.0
 
 
 class Evaluator:
@@ -146,7 +148,9 @@ class Evaluator:
         """Counts an image as right if it is right where each ascent of S-PGD ends.
 
         The ascent is that of `GradientSearch` on the cross-entropy, from a random start, which
-        depends on the seed and the batch size.
+        depends on the seed and the batch size. Where an image's logits lie further apart than 10
+        they are first brought that close together: beyond it the cross-entropy loses its slope,
+        and the ascent its direction.
 
         Args:
           steps: gradient steps of each ascent.
@@ -157,7 +161,8 @@ class Evaluator:
         validation.check_integer("restarts", restarts, 1)
         warp = self._judge.smooth_warp
         search = GradientSearch(steps, self.transformations, warp)
-        find = self._judge.searcher(search, losses.get_objective("ce"))
+        objective = losses.Objective("ce", _unsaturated_cross_entropy, "labels")
+        find = self._judge.searcher(search, objective)
         ends = (find(np.arange(self.number), (seed, restart)) for restart in range(restarts))
         return self._worst_of("gradient", ends, passes_before=steps)
 
@@ -326,6 +331,12 @@ class Evaluator:
             margins[index], worst[index] = found, parameters[index]
         seconds, source = _since(start), self._source()
         return Outcome(name, margins >= 0, worst, margins, passes, seconds, source)
+
+
+def _unsaturated_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    span = tf.reduce_max(logits, -1, keepdims=True) - tf.reduce_min(logits, -1, keepdims=True)
+    scale = _LARGEST_SPAN / tf.maximum(span, _LARGEST_SPAN)
+    return losses.cross_entropy(labels, tf.stop_gradient(scale) * logits)
 
 
 def _digest(array: np.ndarray) -> bytes:

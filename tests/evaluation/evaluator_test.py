@@ -63,6 +63,19 @@ def test_worst_of_k_needs_all_draws_right(case, k):
     )
 
 
+def test_gradient_does_not_depend_on_how_certain_a_classifier_is(case):
+    """A hundredfold of the logits are the same predictions, and cross-entropies without a slope."""
+    classifier, images, labels = case
+
+    def outcome(factor):
+        given = (lambda x: factor * classifier(x), images, labels)
+        return evaluator_of(given, outputs="logits").gradient(4, 2, seed=5)
+
+    sharp, sharper = outcome(100.0), outcome(10000.0)
+    np.testing.assert_allclose(sharper.transformations, sharp.transformations, atol=1e-5)
+    assert not sharper.right.all()
+
+
 @pytest.mark.parametrize("restarts", [1, 3])
 def test_gradient_is_right_where_the_ascents_end(case, restarts):
     evaluator = evaluator_of(case, batch_size=23)

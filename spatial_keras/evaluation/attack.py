@@ -7,9 +7,21 @@ import tensorflow as tf
 
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.training import losses
 
 # The last step is this fraction of the first.
 _LAST_STEP = 1 / 16
+# Of an image's logits, where their cross-entropy is ascended: further apart it loses its slope.
+_LARGEST_SPAN = 10.0
+
+
+def _unsaturated_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    span = tf.reduce_max(logits, -1, keepdims=True) - tf.reduce_min(logits, -1, keepdims=True)
+    scale = _LARGEST_SPAN / tf.maximum(span, _LARGEST_SPAN)
+    return losses.cross_entropy(labels, tf.stop_gradient(scale) * logits)
+
+
+UNSATURATED = losses.Objective("ce", _unsaturated_cross_entropy, "labels")
 
 
 class Attack:

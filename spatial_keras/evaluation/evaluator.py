@@ -13,20 +13,17 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras.evaluation import classifiers, grid
-from spatial_keras.evaluation.attack import Attack
+from spatial_keras.evaluation.attack import UNSATURATED, Attack
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import validation
-from spatial_keras.training import losses
 from spatial_keras.training.gradient_search import GradientSearch
 from spatial_keras.training.robust_model import RobustModel
 
 # How many of the images a classifier is tried on first.
 _EXAMPLES = 8
-# Of an image's logits, where S-PGD ascends the cross-entropy of their softmax.
-_LARGEST_SPAN = 10.0
 
 
 class Evaluator:
@@ -161,8 +158,7 @@ class Evaluator:
         validation.check_integer("restarts", restarts, 1)
         warp = self._judge.smooth_warp
         search = GradientSearch(steps, self.transformations, warp)
-        objective = losses.Objective("ce", _unsaturated_cross_entropy, "labels")
-        find = self._judge.searcher(search, objective)
+        find = self._judge.searcher(search, UNSATURATED)
         ends = (find(np.arange(self.number), (seed, restart)) for restart in range(restarts))
         return self._worst_of("gradient", ends, passes_before=steps)
 
@@ -331,12 +327,6 @@ class Evaluator:
             margins[index], worst[index] = found, parameters[index]
         seconds, source = _since(start), self._source()
         return Outcome(name, margins >= 0, worst, margins, passes, seconds, source)
-
-
-def _unsaturated_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    span = tf.reduce_max(logits, -1, keepdims=True) - tf.reduce_min(logits, -1, keepdims=True)
-    scale = _LARGEST_SPAN / tf.maximum(span, _LARGEST_SPAN)
-    return losses.cross_entropy(labels, tf.stop_gradient(scale) * logits)
 
 
 def _digest(array: np.ndarray) -> bytes:

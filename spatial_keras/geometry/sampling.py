@@ -13,9 +13,20 @@ import tensorflow as tf
 _OP_FILLS = {"black": "CONSTANT", "nearest": "NEAREST", "reflect": "REFLECT"}
 FILLS = tuple(_OP_FILLS)
 
+# (height, width) in pixels; scalar tensors where the graph does not know them.
+Size = tuple["int | tf.Tensor", "int | tf.Tensor"]
+
+
+def size_of(images: tf.Tensor) -> Size:
+    """Returns height and width of images [batch, height, width, channels]."""
+    height, width = images.shape[1:3]
+    if height is None or width is None:
+        height, width = tf.unstack(tf.shape(images)[1:3])
+    return height, width
+
 
 def sample_with_op(
-    images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int], fill: str = "black"
+    images: tf.Tensor, rows: tf.Tensor, size: Size, fill: str = "black"
 ) -> tf.Tensor:
     """Samples with ImageProjectiveTransformV3, which has no gradient in `rows` and no XLA kernel.
 
@@ -42,22 +53,23 @@ def sample_with_op(
 
 
 def sample_with_gather(
-    images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int], fill: str = "black"
+    images: tf.Tensor, rows: tf.Tensor, size: Size, fill: str = "black"
 ) -> tf.Tensor:
     """Samples along `rows` in plain TensorFlow; arguments and result as `sample_with_op`."""
     y, x = tf.meshgrid(
         tf.range(size[0], dtype=rows.dtype), tf.range(size[1], dtype=rows.dtype), indexing="ij"
     )
     a0, a1, a2, b0, b1, b2, _, _ = tf.unstack(rows[..., None, None, :], axis=-1)
-    height, width = images.shape[1:3]
+    height, width = size_of(images)
     x, y = a0 * x + a1 * y + a2, b0 * x + b1 * y + b2
     return bilinear(images, _within(x, width, fill), _within(y, height, fill))
 
 
-def _within(x: tf.Tensor, size: int, fill: str) -> tf.Tensor:
+def _within(x: tf.Tensor, size: int | tf.Tensor, fill: str) -> tf.Tensor:
     """Returns the places in [0, size - 1] that show what is seen at x; black is left outside."""
     if fill == "black":
         return x
+    size = tf.cast(size, x.dtype)
     if fill == "reflect":  # d c b a | a b c d | d c b a
         x = tf.math.floormod(x + 0.5, 2.0 * size)
         x = tf.minimum(x, 2.0 * size - x) - 0.5
@@ -77,15 +89,17 @@ def bilinear(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     Returns:
       Values, [batch, ..., channels].
     """
-    height, width, channels = images.shape[1:]
+    squares = _squares(images)
+    channels, number = images.shape[-1], tf.reduce_prod(size_of(squares))
+    squares = tf.reshape(squares, [-1, number, 4 * channels + 2])
+    height, width = (tf.cast(size, x.dtype) for size in size_of(images))
     # A frame of zeros: a point outside of it reads as one on it.
-    x = tf.clip_by_value(x, -1.0, float(width))
-    y = tf.clip_by_value(y, -1.0, float(height))
+    x = tf.clip_by_value(x, -1.0, width)
+    y = tf.clip_by_value(y, -1.0, height)
     column = tf.minimum(tf.floor(x), width - 1.0)
     row = tf.minimum(tf.floor(y), height - 1.0)
     index = tf.cast((row + 1.0) * (width + 1.0) + (column + 1.0), tf.int32)
 
-    squares = tf.reshape(_squares(images), [-1, (height + 1) * (width + 1), 4 * channels + 2])
     corners = tf.gather(squares, index, batch_dims=1)
     position, upper_left, upper_right, lower_left, lower_right = tf.split(
         corners, [2] + 4 * [channels], axis=-1
@@ -106,7 +120,7 @@ def _squares(images: tf.Tensor) -> tf.Tensor:
       [batch, height + 1, width + 1, 2 + 4 channels]: the (column, row) of the upper left pixel,
       then the upper left, upper right, lower left and lower right pixel; from column and row -1.
     """
-    height, width = images.shape[1:3]
+    height, width = size_of(images)
     rows, columns = tf.meshgrid(
         tf.range(-1, height, dtype=images.dtype),
         tf.range(-1, width, dtype=images.dtype),

@@ -164,7 +164,9 @@ class TransformationSet:
         return cls(**config)
 
 
-def projective_rows(parameters: tf.Tensor, height: int, width: int) -> tf.Tensor:
+def projective_rows(
+    parameters: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
+) -> tf.Tensor:
     """Turns parameters into the rows of ImageProjectiveTransformV3.
 
     A row [a0 a1 a2 b0 b1 b2 0 0] maps an **output** point to the **input** point that it shows:
@@ -182,7 +184,7 @@ def projective_rows(parameters: tf.Tensor, height: int, width: int) -> tf.Tensor
     tx, ty, degrees = tf.unstack(parameters, axis=-1)
     radians = degrees * (math.pi / 180)
     cos, sin = tf.cos(radians), tf.sin(radians)
-    center_x, center_y = (width - 1) / 2, (height - 1) / 2
+    center_x, center_y = ((tf.cast(size, tx.dtype) - 1) / 2 for size in (width, height))
     from_x, from_y = tx + center_x, ty + center_y
     zero = tf.zeros_like(tx)
     return tf.stack(

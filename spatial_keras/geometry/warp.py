@@ -21,8 +21,7 @@ class SpatialWarp(tf.keras.layers.Layer):
     what comes in from outside is 0, unless `fill` says otherwise. Nothing is drawn at random here.
 
     Call arguments:
-      images: [batch, height, width, channels], any integer or floating type; height, width and
-        channels static.
+      images: [batch, height, width, channels], any integer or floating type.
       parameters: (tx, ty, rotation) in pixels and degrees, [batch, 3]; or [batch, k, 3] for k
         warps of each image.
 
@@ -92,7 +91,7 @@ class SpatialWarp(tf.keras.layers.Layer):
         return warped if several else warped[:, 0]
 
     def _warp(self, images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-        height, width = images.shape[1:3]
+        height, width = sampling.size_of(images)
         if self.composition == "joint":
             rows = transformations.projective_rows(parameters, height, width)
             return self._sample(images, rows, (height, width))
@@ -109,7 +108,7 @@ class SpatialWarp(tf.keras.layers.Layer):
         rotated = rotated[:, :, :-1] * (1.0 - fraction_y) + rotated[:, :, 1:] * fraction_y
         return rotated[:, :, :, :-1] * (1.0 - fraction_x) + rotated[:, :, :, 1:] * fraction_x
 
-    def _sample(self, images: tf.Tensor, rows: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    def _sample(self, images: tf.Tensor, rows: tf.Tensor, size: sampling.Size) -> tf.Tensor:
         if self.implementation == "op":
             return sampling.sample_with_op(images, tf.cast(rows, tf.float32), size, self.fill)
         return sampling.sample_with_gather(images, rows, size, self.fill)
@@ -130,11 +129,10 @@ class SpatialWarp(tf.keras.layers.Layer):
 
 
 def _check_shapes(images: tf.Tensor, parameters: tf.Tensor) -> None:
-    if images.shape.rank != 4 or None in images.shape[1:]:
-        hint = "; a classifier whose input has a fixed size gives it to such images"
+    if images.shape.rank != 4 or images.shape[-1] is None:
         raise ValueError(
-            "images must be [batch, height, width, channels] with a fixed size, "
-            f"got {images.shape}{hint if images.shape.rank == 4 else ''}."
+            "images must be [batch, height, width, channels] with a known number of channels, "
+            f"got {images.shape}."
         )
     if parameters.shape.rank not in (2, 3) or parameters.shape[-1] != 3:
         raise ValueError(f"parameters must be [batch, 3] or [batch, k, 3], got {parameters.shape}.")

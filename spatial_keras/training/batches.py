@@ -95,7 +95,8 @@ def _to_labels(labels: Any, batch_size: tf.Tensor, num_classes: int) -> tf.Tenso
     return tf.cond(
         width == 1,
         lambda: tf.one_hot(_class_numbers(rows[:, 0], num_classes), num_classes),
-        lambda: _distributions(tf.ensure_shape(rows, [None, num_classes]), num_classes),
+        # Either is of this shape for XLA, which compiles both.
+        lambda: _distributions(tf.broadcast_to(rows, [batch_size, num_classes]), num_classes),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from spatial_keras.geometry import sampling
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import validation
@@ -94,7 +95,7 @@ class Search(abc.ABC):
         """Returns the objective at parameters [batch, n, 3]: [batch, n]; in inference mode."""
         number = parameters.shape[1]
         warped = self.warp(images, parameters)
-        warped = tf.reshape(warped, [-1, *images.shape[1:]])
+        warped = tf.reshape(warped, [-1, *sampling.size_of(images), images.shape[-1]])
         logits = classifier(warped, training=False)
         values = objective.function(tf.repeat(reference, number, axis=0), logits)
         return tf.reshape(values, [-1, number])

@@ -310,8 +310,8 @@ def test_refuses_unknown_names(arguments, message):
 @pytest.mark.parametrize(
     "images, parameters, message",
     [
-        ((8, 9, 3), (8, 3), "images must be .batch, height, width, channels. with a fixed size, "),
-        ((2, None, 9, 3), (2, 3), "images must be "),
+        ((8, 9, 3), (8, 3), "images must be .batch, height, width, channels. with a known number "),
+        ((2, 8, 9, None), (2, 3), "images must be "),
         ((2, 8, 9, 3), (2, 2), "parameters must be .batch, 3. or .batch, k, 3., got "),
         ((2, 8, 9, 3), (3,), "parameters must be "),
     ],
@@ -320,6 +320,19 @@ def test_refuses_wrong_shapes(images, parameters, message):
     signature = [tf.TensorSpec(images), tf.TensorSpec(parameters)]
     with pytest.raises(ValueError, match=message):
         tf.function(SpatialWarp(), input_signature=signature).get_concrete_function()
+
+
+@pytest.mark.parametrize("name, xla", [("op", False), ("gather", False), ("gather", True)])
+@pytest.mark.parametrize("fill", ["black", "nearest", "reflect"])
+@both_compositions
+def test_images_of_a_size_that_the_graph_does_not_know(composition, fill, name, xla):
+    warp = SpatialWarp(name, composition, fill)
+    signature = [tf.TensorSpec([None, None, None, 2]), tf.TensorSpec([None, 2, 3])]
+    unknown = tf.function(warp, input_signature=signature, jit_compile=xla)
+    for shape in ((3, 13, 9, 2), (2, 8, 8, 2)):
+        images, parameters = noise(*shape), draw(shape[0], 2)
+        expected = tf.function(warp, jit_compile=xla)(images, parameters)
+        np.testing.assert_allclose(unknown(images, parameters), expected, atol=1e-3)
 
 
 @both_implementations

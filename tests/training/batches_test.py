@@ -63,6 +63,16 @@ def test_every_kind_of_data_trains_as_arrays_do(expected, kind):
     np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["generator", "py_function"])
+@pytest.mark.parametrize("size, jit_compile", [(12, True), (None, False), (None, True)])
+def test_data_of_unknown_shape_train_compiled_and_any_size(kind, size, jit_compile):
+    expected, found = (
+        loss_after(data, model(network(size=size), jit_compile=jit_compile))
+        for data in (tf.data.Dataset.from_tensor_slices((X, Y)).batch(BATCH), KINDS[kind]())
+    )
+    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-5)
+
+
 def test_validation_data_of_unknown_shape(expected):
     found = loss_after(KINDS["sequence"](), validation_data=KINDS["sequence"]())
     np.testing.assert_allclose(found["val_loss"], expected["val_loss"], rtol=1e-5)

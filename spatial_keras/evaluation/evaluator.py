@@ -51,6 +51,8 @@ class Evaluator:
       batch_size: images per forward pass; by default 256, or 512 where there is a GPU, for each
         replica of the tf.distribute strategy that the classifier was built under.
       xla: compile the passes with XLA.
+      places: of each image its place in the set that these are a part of, which its draws depend
+        on, int [n]; 0 to n - 1 by default.
 
     Attributes:
       number: how many images.
@@ -59,8 +61,7 @@ class Evaluator:
       notes: what a reader of the results should know.
 
     Raises:
-      TypeError, ValueError: images, labels and classifier do not go together, or a number is out
-        of range.
+      TypeError, ValueError: images, labels and classifier do not go together, or are not allowed.
     """
 
     def __init__(  # noqa: PLR0913 - in the manner of Keras
@@ -76,6 +77,7 @@ class Evaluator:
         output: str | int | None = None,
         batch_size: int | None = None,
         xla: bool = False,
+        places: np.ndarray | None = None,
     ) -> None:
         if isinstance(classifier, (str, os.PathLike)):
             classifier = classifiers.load(classifier)
@@ -83,10 +85,10 @@ class Evaluator:
             classifier = classifier.classifier
         images, self.labels = _arrays(images, labels)
         self.number = len(images)
+        self._places = np.arange(self.number) if places is None else places
         self.transformations = TransformationSet() if transformations is None else transformations
         self.transformations.check_fits(*images.shape[1:3])
-        if warp is None:
-            warp = SpatialWarp.fastest(xla=xla)
+        warp = warp or SpatialWarp.fastest(xla=xla)
         self._classifier, self._input_range = classifier, tuple(input_range)
         adapted = self._adapted = classifiers.Classifier(
             classifier, images.shape[1:], input_range, outputs, output, images[:_EXAMPLES]
@@ -145,20 +147,19 @@ class Evaluator:
     def gradient(self, steps: int = 10, restarts: int = 1, seed: int = 0) -> Outcome:
         """Counts an image as right if it is right where each ascent of S-PGD ends.
 
-        The ascent is that of `GradientSearch` on the cross-entropy, from a random start, which
-        depends on the seed and the batch size.
+        The ascent is that of `GradientSearch` on the cross-entropy, from a uniform draw from S.
 
         Args:
           steps: gradient steps of each ascent.
           restarts: how many ascents for each image.
-          seed: of the starts.
+          seed: of the starts; the first is the first draw of `random`.
         """
         self._check_gradient("gradient")
         validation.check_integer("restarts", restarts, 1)
-        warp = self._judge.smooth_warp
-        search = GradientSearch(steps, self.transformations, warp)
-        find = self._judge.searcher(search, losses.get_objective("ce"))
-        ends = (find(np.arange(self.number), (seed, restart)) for restart in range(restarts))
+        search = GradientSearch(steps, self.transformations, self._judge.smooth_warp)
+        climb = self._judge.climber(search, losses.get_objective("ce"))
+        starts = self._draws(restarts, seed).swapaxes(0, 1)
+        ends = (climb(np.arange(self.number), start) for start in starts)
         return self._worst_of("gradient", ends, passes_before=steps)
 
     def grid(
@@ -171,9 +172,9 @@ class Evaluator:
         """Counts an image as right if it is right at all points of a grid over S ("rob").
 
         The result is that of the exhaustive evaluation, image by image, to rounding: margins change
-        by some 1e-6 with the size of the batch. An image is done when a
-        point breaks it, and the points likeliest to do so are tried first, so that the passes left
-        are those that surviving images need: all points of the grid.
+        by some 1e-6 with the size of the batch. An image is done when a point breaks it, and the
+        points likeliest to do so are tried first, so that the passes left are those that surviving
+        images need: all points of the grid.
 
         Args:
           counts: the grid's points in tx, ty and rotation; the paper's by default. With an even
@@ -186,12 +187,11 @@ class Evaluator:
         """
         start = time.perf_counter()
         points = self.transformations.grid(*validation.check_triple("counts", counts))
-        partial = None if partial is None else pathlib.Path(partial)
         if natural is not None:
             self._check_source("natural", natural)
-        known = None if natural is None else natural.margins
-        identity = "" if partial is None else self._identity(points)
+        known, identity = None if natural is None else natural.margins, ""
         if partial is not None:
+            partial, identity = pathlib.Path(partial), self._identity(points)
             partial.parent.mkdir(parents=True, exist_ok=True)
         found = grid.worst_points(
             self._judge, self.number, points, known, partial, on_progress, identity
@@ -227,7 +227,7 @@ class Evaluator:
         self._check_source("grid_outcome", grid_outcome)
         validation.check_integer("steps", steps, 1)
         validation.check_integer("refinements", refinements, 0)
-        attack = Attack(self._judge, self.transformations, grid_outcome.spacing)
+        attack = Attack(self._judge, self.transformations, grid_outcome.spacing, self._places)
         right, margins = grid_outcome.right.copy(), grid_outcome.margins.copy()
         worst, images = grid_outcome.transformations.copy(), np.flatnonzero(grid_outcome.right)
         worst[images], margins[images] = attack(
@@ -300,10 +300,11 @@ class Evaluator:
         )  # fmt: skip
 
     def _draws(self, draws: int, seed: int) -> np.ndarray:
-        """Draws parameters [n, draws, 3]; fewer draws are the first of more."""
+        """Draws parameters [n, draws, 3]; fewer draws, and those of fewer places, are the first."""
         validation.check_integer("number of draws", draws, 1)
-        sample = self.transformations.sample
-        return np.stack([sample([seed, draw], [self.number]) for draw in range(draws)], axis=1)
+        shape, sample = [self._places.max() + 1], self.transformations.sample
+        drawn = [sample([seed, draw], shape).numpy()[self._places] for draw in range(draws)]
+        return np.stack(drawn, axis=1)
 
     def _worst_of(self, name: str, candidates: Any, passes_before: int = 0) -> Outcome:
         """Judges surviving images at candidates, an iterable of parameters [n, 3].

@@ -70,13 +70,10 @@ def test_gradient_is_right_where_the_ascents_end(case, restarts):
     classifier, images, labels = case
     search = sk.GradientSearch(4, cases.BOX)
     right = np.ones(23, bool)
-    for restart in range(restarts):
-        seed = tf.random.experimental.stateless_fold_in(
-            tf.constant([5, restart]), tf.constant(0), alg="philox"
-        )
-        ends = search(
+    for start in map(tf.constant, draws(restarts, 5)):
+        ends = search.ascend(
             classifier, tf.constant(images, tf.float32), tf.constant(labels),
-            losses.get_objective("ce"), seed,
+            losses.get_objective("ce"), start,
         )  # fmt: skip
         right &= margins_under(case, ends) >= 0
     np.testing.assert_array_equal(outcome.right, right)
@@ -99,6 +96,32 @@ def test_grid_equals_the_exhaustive_evaluation(case, batch_size, xla):
     # What is said to break an image does.
     broken = margins_under(case, outcome.transformations) < 0
     np.testing.assert_array_equal(broken, ~standing)
+
+
+@pytest.mark.parametrize("batch_size", [8, 64])
+def test_an_image_gets_its_result_whatever_others_there_are(case, tmp_path, batch_size):
+    """What is found for some of the images is bit by bit what is found for them among all."""
+    classifier, images, labels = case
+
+    def outcomes(chosen):
+        evaluator = evaluator_of(
+            (classifier, images[chosen], labels[chosen]), batch_size=batch_size, places=chosen
+        )
+        grid = evaluator.grid((3, 3, 5))
+        whole_grid = evaluator.grid_map(tmp_path / str(chosen[0]), (3, 3, 5))
+        return [
+            evaluator.random(4, 3), evaluator.worst_of_k(5, 3), evaluator.gradient(4, 2, 5), grid,
+            whole_grid, evaluator.attack(grid, 3, 10, 1),
+        ]  # fmt: skip
+
+    everything = outcomes(np.arange(23))
+    for chosen in (np.arange(1, 23, 3), np.array([22, 4])):
+        for found, whole in zip(outcomes(chosen), everything):
+            np.testing.assert_array_equal(found.right, whole.right[chosen])
+            np.testing.assert_array_equal(found.transformations, whole.transformations[chosen])
+            np.testing.assert_allclose(found.margins, whole.margins[chosen], atol=1e-4)
+            if found.name == "grid":
+                np.testing.assert_array_equal(found.damaging, whole.damaging[chosen])
 
 
 def test_grid_takes_over_natural_passes(case):

@@ -112,7 +112,7 @@ class Judge:
             labels = tf.gather(self._labels, index)
             return (search.ascend(self._classifier, images, labels, objective, starts),)
 
-        run = self._shared(tf.function(climb, jit_compile=self._xla))
+        run = self._shared(lambda: tf.function(climb, jit_compile=self._xla))
         return lambda index, starts: self._in_batches(run, index, starts)[0]
 
     def _on_each_replica(self, images: np.ndarray) -> Any:
@@ -126,16 +126,21 @@ class Judge:
 
         return self._strategy.experimental_distribute_values_from_function(on_next)
 
-    def _shared(self, function: Callable[..., tuple[tf.Tensor, ...]]) -> Callable[..., Any]:
-        """Returns a function of (images, index, parameters) that shares out the last two."""
+    def _shared(self, compiled: Callable[[], Callable[..., tuple[tf.Tensor, ...]]]) -> Any:
+        """Returns a function of (images, index, parameters) that shares out the last two.
+
+        Args:
+          compiled: returns a function of them, compiled anew for each replica, as XLA has no
+            variables on other devices.
+        """
         if self._replicas == 1:
-            return function
+            return compiled()
 
         def of_replica(images: tf.Tensor, index: tf.Tensor, parameters: tf.Tensor):
             context = tf.distribute.get_replica_context()
             number, count = context.replica_id_in_sync_group, context.num_replicas_in_sync
             mine = tf.reshape(index, [count, -1])[number]
-            results = function(images, mine, tf.reshape(parameters, [count, -1, 3])[number])
+            results = compiled()(images, mine, tf.reshape(parameters, [count, -1, 3])[number])
             return [context.all_gather(tf.identity(result), axis=0) for result in results]
 
         @tf.function
@@ -149,10 +154,11 @@ class Judge:
         if getattr(self._classifier, "is_black_box", False):
             return function
         if self._xla:
-            return self._shared(tf.function(function, jit_compile=True))
+            return self._shared(lambda: tf.function(function, jit_compile=True))
         # One graph for batches of every size.
         pairs = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 3], tf.float32)]
-        return self._shared(tf.function(function, input_signature=[self._of_images, *pairs]))
+        signature = [self._of_images, *pairs]
+        return self._shared(lambda: tf.function(function, input_signature=signature))
 
     def _in_batches(
         self,

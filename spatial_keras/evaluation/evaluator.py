@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.evaluation import classifiers, grid
+from spatial_keras.evaluation import classifiers, grid, inputs
 from spatial_keras.evaluation.attack import Attack
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
@@ -83,9 +83,9 @@ class Evaluator:
             classifier = classifiers.load(classifier)
         if isinstance(classifier, RobustModel):
             classifier = classifier.classifier
-        images, self.labels = _arrays(images, labels)
+        images, self.labels = inputs.arrays(images, labels)
         self.number = len(images)
-        self._places = np.arange(self.number) if places is None else places
+        self._places = inputs.places_of(places, self.number)
         self.transformations = TransformationSet() if transformations is None else transformations
         self.transformations.check_fits(*images.shape[1:3])
         warp = warp or SpatialWarp.fastest(xla=xla)
@@ -99,7 +99,7 @@ class Evaluator:
         has_weights = hasattr(classifier, "get_weights") or hasattr(classifier, "variables")
         arrays = (images, self.labels) if has_weights else (images, self.labels, adapted.tried)
         self._data = hashlib.sha256(parts + b"".join(map(_digest, arrays))).hexdigest()
-        _check_labels(self.labels, self.num_classes)
+        inputs.check_labels(self.labels, self.num_classes)
         strategy = getattr(classifier, "distribute_strategy", tf.distribute.get_strategy())
         if batch_size is None:
             batch_size = 512 if tf.config.list_physical_devices("GPU") else 256
@@ -335,66 +335,3 @@ def _digest(array: np.ndarray) -> bytes:
 
 def _since(start: float) -> float:
     return time.perf_counter() - start
-
-
-def _arrays(
-    images: np.ndarray | tf.data.Dataset, labels: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    if isinstance(images, tf.data.Dataset):
-        if labels is not None:
-            raise TypeError("labels come from the tf.data.Dataset: leave them out.")
-        images, labels = _from_dataset(images)
-    elif labels is None:
-        raise TypeError("labels are missing.")
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.ndim != 4:
-        raise ValueError(
-            f"images must be [n, height, width, channels], got shape {list(images.shape)}."
-        )
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"labels must be class numbers, integer [n], got {labels.dtype} {list(labels.shape)}."
-        )
-    if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(
-            f"images and labels must be equally many and at least 1, got {len(images)} images "
-            f"and {len(labels)} labels."
-        )
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0 and high <= 255):
-        raise ValueError(f"images must be pixel values 0..255, got {low:.3g} to {high:.3g}.")
-    if high <= 1:
-        raise ValueError(
-            f"images must be pixel values 0..255, the largest given is {high:.3g}; for a "
-            "classifier of images in 0..1 multiply them by 255 and give input_range=(0, 1)."
-        )
-    return images, labels.astype(np.int32)
-
-
-def _from_dataset(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) != 2:
-        raise ValueError(f"the tf.data.Dataset must give (images, labels), it gives {spec}.")
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError("the tf.data.Dataset does not end: leave .repeat() out, or .take(n).")
-    if isinstance(spec[0], tf.RaggedTensorSpec):
-        raise ValueError("the images differ in size: resize them to one size.")
-    batches = list(dataset.as_numpy_iterator())
-    if not batches:
-        raise ValueError("the tf.data.Dataset is empty.")
-    join = np.stack if np.ndim(batches[0][0]) == 3 else np.concatenate
-    try:
-        return tuple(join(parts) for parts in zip(*batches))
-    except ValueError as error:
-        raise ValueError("the images differ in size: resize them to one size.") from error
-
-
-def _check_labels(labels: np.ndarray, num_classes: int) -> None:
-    bad = np.flatnonzero((labels < 0) | (labels >= num_classes))
-    if len(bad):
-        raise ValueError(
-            f"labels must be in [0, {num_classes - 1}], as the classifier has {num_classes} "
-            f"classes; got {labels[bad[0]]} for image {bad[0]}."
-        )

@@ -74,10 +74,10 @@ class TensorBoardLogs(StepCallback):
         self.search_seconds: list[float] = []
         self._waited, self._data_shares = waited, []
         self._traced = False
-        search = tf.function(self._search_all, jit_compile=model.xla)
-        # As in a step: each replica with its own copy of the variables.
+        # As in a step: each replica with its own copy of the variables, which XLA does not share.
         strategy = self._strategy = model.distribute_strategy
-        self._search = tf.function(lambda *batch: strategy.run(search, args=batch))
+        compiled = lambda *batch: tf.function(self._search_all, jit_compile=model.xla)(*batch)  # noqa: E731
+        self._search = tf.function(lambda *batch: strategy.run(compiled, args=batch))
 
     @property
     def seconds_per_step(self) -> float | None:

@@ -29,7 +29,11 @@ def main(config: Config) -> None:
         report = evaluation.run(lambda outcome: say(f"{outcome}\n"))
     if not is_chief:
         return
-    console = Console()
+    console, output = Console(), evaluation.output
+    if config.part is not None:
+        text = f"Written: {output}. When all {config.part.count} are there, --merge in the place"
+        console.print(f"{text} of --shard puts them together.", soft_wrap=True, markup=False)
+        return
     subject = evaluation.subject
     console.print(measures(report, f"{subject['classifier']} on {subject['dataset']}"))
     console.print(classes(report))
@@ -37,7 +41,6 @@ def main(config: Config) -> None:
         console.print(angles(report))
     for note in report.notes:
         console.print(f"- {note}", soft_wrap=True, markup=False)
-    output = evaluation.output
     console.print(
         f"Written: {output}, {output.with_suffix('.csv').name}", soft_wrap=True, markup=False
     )

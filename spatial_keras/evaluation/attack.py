@@ -35,15 +35,21 @@ class Attack:
       judge: judges pairs.
       transformations: the set S, which no step leaves.
       spacing: the first steps in tx, ty (pixels) and rotation (degrees), float [3].
+      places: what an image's random steps depend on, beside the seed, int [n].
 
     Attributes:
       passes: how many images went through the network.
     """
 
     def __init__(
-        self, judge: Judge, transformations: TransformationSet, spacing: np.ndarray
+        self,
+        judge: Judge,
+        transformations: TransformationSet,
+        spacing: np.ndarray,
+        places: np.ndarray,
     ) -> None:
-        self._judge, self._transformations, self._spacing = judge, transformations, spacing
+        self._judge, self._transformations = judge, transformations
+        self._spacing, self._places = spacing, places
         self.passes = 0
 
     def __call__(
@@ -73,7 +79,7 @@ class Attack:
         self._margins = margins.astype(np.float32)
         self._worst = starts[:, 0].astype(np.float32)
         self._descend(starts, steps)
-        self._refine(refinements, np.random.default_rng(seed))
+        self._refine(refinements, seed)
         return self._worst, self._margins
 
     def _descend(self, starts: np.ndarray, steps: int) -> None:
@@ -90,10 +96,14 @@ class Attack:
         open_ = self._margins[rows] >= 0
         self._try(rows[open_], points[open_])
 
-    def _refine(self, refinements: int, rng: np.random.Generator) -> None:
-        for scale in np.geomspace(1, _LAST_STEP, refinements):
+    def _refine(self, refinements: int, seed: int) -> None:
+        for number, scale in enumerate(np.geomspace(1, _LAST_STEP, refinements)):
             rows = np.flatnonzero(self._margins >= 0)
-            steps = scale * self._spacing * rng.uniform(-1, 1, [len(rows), 3])
+            # By its place, as it shall not matter to an image which others there are or stand.
+            drawn = np.random.default_rng([seed, number]).uniform(
+                -1, 1, [self._places.max() + 1, 3]
+            )
+            steps = scale * self._spacing * drawn[self._places[self._images[rows]]]
             self._try(rows, self._clip(self._worst[rows] + steps))
 
     def _try(self, rows: np.ndarray, points: np.ndarray) -> None:

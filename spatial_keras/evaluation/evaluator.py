@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.evaluation import classifiers, grid
+from spatial_keras.evaluation import classifiers, grid, inputs
 from spatial_keras.evaluation.attack import UNSATURATED, Attack
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
@@ -50,6 +50,8 @@ class Evaluator:
       batch_size: images per forward pass; by default 256, or 512 where there is a GPU, for each
         replica of the tf.distribute strategy that the classifier was built under.
       xla: compile the passes with XLA.
+      places: of each image its place in the set that these are a part of, which its draws depend
+        on, int [n]; 0 to n - 1 by default.
 
     Attributes:
       number: how many images.
@@ -58,8 +60,7 @@ class Evaluator:
       notes: what a reader of the results should know.
 
     Raises:
-      TypeError, ValueError: images, labels and classifier do not go together, or a number is out
-        of range.
+      TypeError, ValueError: images, labels and classifier do not go together, or are not allowed.
     """
 
     def __init__(  # noqa: PLR0913 - in the manner of Keras
@@ -75,17 +76,18 @@ class Evaluator:
         output: str | int | None = None,
         batch_size: int | None = None,
         xla: bool = False,
+        places: np.ndarray | None = None,
     ) -> None:
         if isinstance(classifier, (str, os.PathLike)):
             classifier = classifiers.load(classifier)
         if isinstance(classifier, RobustModel):
             classifier = classifier.classifier
-        images, self.labels = _arrays(images, labels)
+        images, self.labels = inputs.arrays(images, labels)
         self.number = len(images)
+        self._places = inputs.places_of(places, self.number)
         self.transformations = TransformationSet() if transformations is None else transformations
         self.transformations.check_fits(*images.shape[1:3])
-        if warp is None:
-            warp = SpatialWarp.fastest(xla=xla)
+        warp = warp or SpatialWarp.fastest(xla=xla)
         self._classifier, self._input_range = classifier, tuple(input_range)
         adapted = self._adapted = classifiers.Classifier(
             classifier, images.shape[1:], input_range, outputs, output, images[:_EXAMPLES]
@@ -96,7 +98,7 @@ class Evaluator:
         has_weights = hasattr(classifier, "get_weights") or hasattr(classifier, "variables")
         arrays = (images, self.labels) if has_weights else (images, self.labels, adapted.tried)
         self._data = hashlib.sha256(parts + b"".join(map(_digest, arrays))).hexdigest()
-        _check_labels(self.labels, self.num_classes)
+        inputs.check_labels(self.labels, self.num_classes)
         strategy = getattr(classifier, "distribute_strategy", tf.distribute.get_strategy())
         if batch_size is None:
             batch_size = 512 if tf.config.list_physical_devices("GPU") else 256
@@ -144,22 +146,21 @@ class Evaluator:
     def gradient(self, steps: int = 10, restarts: int = 1, seed: int = 0) -> Outcome:
         """Counts an image as right if it is right where each ascent of S-PGD ends.
 
-        The ascent is that of `GradientSearch` on the cross-entropy, from a random start, which
-        depends on the seed and the batch size. Where an image's logits lie further apart than 10
-        they are first brought that close together: beyond it the cross-entropy loses its slope,
-        and the ascent its direction.
+        The ascent is that of `GradientSearch` on the cross-entropy, from a uniform draw from S.
+        Where an image's logits lie further apart than 10 they are first brought that close
+        together: beyond it the cross-entropy loses its slope, and the ascent its direction.
 
         Args:
           steps: gradient steps of each ascent.
           restarts: how many ascents for each image.
-          seed: of the starts.
+          seed: of the starts; the first is the first draw of `random`.
         """
         self._check_gradient("gradient")
         validation.check_integer("restarts", restarts, 1)
-        warp = self._judge.smooth_warp
-        search = GradientSearch(steps, self.transformations, warp)
-        find = self._judge.searcher(search, UNSATURATED)
-        ends = (find(np.arange(self.number), (seed, restart)) for restart in range(restarts))
+        search = GradientSearch(steps, self.transformations, self._judge.smooth_warp)
+        climb = self._judge.climber(search, UNSATURATED)
+        starts = self._draws(restarts, seed).swapaxes(0, 1)
+        ends = (climb(np.arange(self.number), start) for start in starts)
         return self._worst_of("gradient", ends, passes_before=steps)
 
     def grid(
@@ -172,9 +173,9 @@ class Evaluator:
         """Counts an image as right if it is right at all points of a grid over S ("rob").
 
         The result is that of the exhaustive evaluation, image by image, to rounding: margins change
-        by some 1e-6 with the size of the batch. An image is done when a
-        point breaks it, and the points likeliest to do so are tried first, so that the passes left
-        are those that surviving images need: all points of the grid.
+        by some 1e-6 with the size of the batch. An image is done when a point breaks it, and the
+        points likeliest to do so are tried first, so that the passes left are those that surviving
+        images need: all points of the grid.
 
         Args:
           counts: the grid's points in tx, ty and rotation; the paper's by default. With an even
@@ -187,12 +188,11 @@ class Evaluator:
         """
         start = time.perf_counter()
         points = self.transformations.grid(*validation.check_triple("counts", counts))
-        partial = None if partial is None else pathlib.Path(partial)
         if natural is not None:
             self._check_source("natural", natural)
-        known = None if natural is None else natural.margins
-        identity = "" if partial is None else self._identity(points)
+        known, identity = None if natural is None else natural.margins, ""
         if partial is not None:
+            partial, identity = pathlib.Path(partial), self._identity(points)
             partial.parent.mkdir(parents=True, exist_ok=True)
         found = grid.worst_points(
             self._judge, self.number, points, known, partial, on_progress, identity
@@ -228,7 +228,7 @@ class Evaluator:
         self._check_source("grid_outcome", grid_outcome)
         validation.check_integer("steps", steps, 1)
         validation.check_integer("refinements", refinements, 0)
-        attack = Attack(self._judge, self.transformations, grid_outcome.spacing)
+        attack = Attack(self._judge, self.transformations, grid_outcome.spacing, self._places)
         right, margins = grid_outcome.right.copy(), grid_outcome.margins.copy()
         worst, images = grid_outcome.transformations.copy(), np.flatnonzero(grid_outcome.right)
         worst[images], margins[images] = attack(
@@ -301,10 +301,11 @@ class Evaluator:
         )  # fmt: skip
 
     def _draws(self, draws: int, seed: int) -> np.ndarray:
-        """Draws parameters [n, draws, 3]; fewer draws are the first of more."""
+        """Draws parameters [n, draws, 3]; fewer draws, and those of fewer places, are the first."""
         validation.check_integer("number of draws", draws, 1)
-        sample = self.transformations.sample
-        return np.stack([sample([seed, draw], [self.number]) for draw in range(draws)], axis=1)
+        shape, sample = [self._places.max() + 1], self.transformations.sample
+        drawn = [sample([seed, draw], shape).numpy()[self._places] for draw in range(draws)]
+        return np.stack(drawn, axis=1)
 
     def _worst_of(self, name: str, candidates: Any, passes_before: int = 0) -> Outcome:
         """Judges surviving images at candidates, an iterable of parameters [n, 3].
@@ -335,66 +336,3 @@ def _digest(array: np.ndarray) -> bytes:
 
 def _since(start: float) -> float:
     return time.perf_counter() - start
-
-
-def _arrays(
-    images: np.ndarray | tf.data.Dataset, labels: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    if isinstance(images, tf.data.Dataset):
-        if labels is not None:
-            raise TypeError("labels come from the tf.data.Dataset: leave them out.")
-        images, labels = _from_dataset(images)
-    elif labels is None:
-        raise TypeError("labels are missing.")
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.ndim != 4:
-        raise ValueError(
-            f"images must be [n, height, width, channels], got shape {list(images.shape)}."
-        )
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"labels must be class numbers, integer [n], got {labels.dtype} {list(labels.shape)}."
-        )
-    if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(
-            f"images and labels must be equally many and at least 1, got {len(images)} images "
-            f"and {len(labels)} labels."
-        )
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0 and high <= 255):
-        raise ValueError(f"images must be pixel values 0..255, got {low:.3g} to {high:.3g}.")
-    if high <= 1:
-        raise ValueError(
-            f"images must be pixel values 0..255, the largest given is {high:.3g}; for a "
-            "classifier of images in 0..1 multiply them by 255 and give input_range=(0, 1)."
-        )
-    return images, labels.astype(np.int32)
-
-
-def _from_dataset(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) != 2:
-        raise ValueError(f"the tf.data.Dataset must give (images, labels), it gives {spec}.")
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError("the tf.data.Dataset does not end: leave .repeat() out, or .take(n).")
-    if isinstance(spec[0], tf.RaggedTensorSpec):
-        raise ValueError("the images differ in size: resize them to one size.")
-    batches = list(dataset.as_numpy_iterator())
-    if not batches:
-        raise ValueError("the tf.data.Dataset is empty.")
-    join = np.stack if np.ndim(batches[0][0]) == 3 else np.concatenate
-    try:
-        return tuple(join(parts) for parts in zip(*batches))
-    except ValueError as error:
-        raise ValueError("the images differ in size: resize them to one size.") from error
-
-
-def _check_labels(labels: np.ndarray, num_classes: int) -> None:
-    bad = np.flatnonzero((labels < 0) | (labels >= num_classes))
-    if len(bad):
-        raise ValueError(
-            f"labels must be in [0, {num_classes - 1}], as the classifier has {num_classes} "
-            f"classes; got {labels[bad[0]]} for image {bad[0]}."
-        )

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from spatial_keras.support import files
 OnProgress = Callable[[int, int, int], None]
 
 KEPT = 5
+_MAP = ("margins", "losses", "grid")
 # Images are taken in blocks, so that memory does not grow with the grid.
 _NUMBERS_IN_MEMORY = 8_000_000
 _SECONDS_BETWEEN_SAVES = 30
@@ -211,6 +212,41 @@ def write_map(
     margins, worst = (np.concatenate(part) for part in zip(*blocks))
     no_block = np.empty([0, len(grid)], np.float32)
     return WorstPoints(margins, worst, passes, number, no_block, identity)
+
+
+def read_map(folder: pathlib.Path, number: int) -> dict[str, np.ndarray] | None:
+    """Returns what `write_map` wrote, by name; None if it is not there, or is damaged.
+
+    Args:
+      folder: that it wrote.
+      number: how many images it is of.
+    """
+    try:
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _MAP}
+    except (OSError, ValueError, EOFError):
+        return None
+    shape = (number, len(arrays["grid"]))
+    return arrays if arrays["margins"].shape == arrays["losses"].shape == shape else None
+
+
+def join_maps(
+    maps: Sequence[dict[str, np.ndarray]], places: Sequence[np.ndarray], folder: pathlib.Path
+) -> None:
+    """Writes the map of all images, of those of parts of them.
+
+    Args:
+      maps: what `read_map` gives for each part.
+      places: of each part, which of all images it is of, int [n].
+      folder: gets what `write_map` writes.
+    """
+    folder.mkdir()
+    np.save(folder / "grid.npy", maps[0]["grid"])
+    shape = (sum(map(len, places)), len(maps[0]["grid"]))
+    for name in ("margins", "losses"):
+        whole = _map_array(folder / f"{name}.npy", shape, False)
+        for part, rows in zip(maps, places):
+            whole[rows] = part[name]
+        whole.flush()
 
 
 def _rows_done(file: pathlib.Path, number: int) -> int | None:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.training import losses
-from spatial_keras.training.search import Search
+from spatial_keras.training.gradient_search import GradientSearch
 
 # The margin of a wrong prediction is negative, also where two logits tie.
 _TIE = 1e-30
@@ -99,34 +99,21 @@ class Judge:
         """Returns the margins [pairs] and their gradients in the parameters, float32 [pairs, 3]."""
         return tuple(self._in_batches(self._slope, index, parameters))
 
-    def searcher(
-        self, search: Search, objective: losses.Objective
-    ) -> Callable[[np.ndarray, tuple[int, int]], np.ndarray]:
-        """Returns a function of numbers of images, int [images], and a seed, two integers.
+    def climber(
+        self, search: GradientSearch, objective: losses.Objective
+    ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """Returns a function of numbers of images, int [images], and of starts, float [images, 3].
 
-        It gives the transformations that the search finds, float32 [images, 3].
+        It gives the transformations that the search's ascents end at, float32 [images, 3].
         """
 
-        def find(
-            images: tf.Tensor, numbers: tf.Tensor, unused: tf.Tensor, seed: tf.Tensor
-        ) -> tuple[tf.Tensor]:
-            images = tf.cast(tf.gather(images, numbers), tf.float32)
-            labels = tf.gather(self._labels, numbers)
-            return (search(self._classifier, images, labels, objective, seed),)
+        def climb(images: tf.Tensor, index: tf.Tensor, starts: tf.Tensor) -> tuple[tf.Tensor]:
+            images = tf.cast(tf.gather(images, index), tf.float32)
+            labels = tf.gather(self._labels, index)
+            return (search.ascend(self._classifier, images, labels, objective, starts),)
 
-        find = self._shared(tf.function(find, jit_compile=self._xla))
-
-        def run(index: np.ndarray, seed: tuple[int, int]) -> np.ndarray:
-            def of_batch(images: Any, numbers: tf.Tensor, unused: tf.Tensor) -> tuple[tf.Tensor]:
-                # Batches must not start from the same draws.
-                own = tf.random.experimental.stateless_fold_in(
-                    tf.constant(seed), numbers[0], alg="philox"
-                )
-                return find(images, numbers, unused, own)
-
-            return self._in_batches(of_batch, index, np.zeros([len(index), 3]))[0]
-
-        return run
+        run = self._shared(lambda: tf.function(climb, jit_compile=self._xla))
+        return lambda index, starts: self._in_batches(run, index, starts)[0]
 
     def _on_each_replica(self, images: np.ndarray) -> Any:
         if self._replicas == 1:
@@ -139,18 +126,21 @@ class Judge:
 
         return self._strategy.experimental_distribute_values_from_function(on_next)
 
-    def _shared(self, function: Callable[..., tuple[tf.Tensor, ...]]) -> Callable[..., Any]:
-        """Returns a function of (images, index, parameters, ...) that shares out what follows."""
-        if self._replicas == 1:
-            return function
+    def _shared(self, compiled: Callable[[], Callable[..., tuple[tf.Tensor, ...]]]) -> Any:
+        """Returns a function of (images, index, parameters) that shares out the last two.
 
-        def of_replica(images: tf.Tensor, index: tf.Tensor, parameters: tf.Tensor, *others: Any):
+        Args:
+          compiled: returns a function of them, compiled anew for each replica, as XLA has no
+            variables on other devices.
+        """
+        if self._replicas == 1:
+            return compiled()
+
+        def of_replica(images: tf.Tensor, index: tf.Tensor, parameters: tf.Tensor):
             context = tf.distribute.get_replica_context()
             number, count = context.replica_id_in_sync_group, context.num_replicas_in_sync
             mine = tf.reshape(index, [count, -1])[number]
-            results = function(
-                images, mine, tf.reshape(parameters, [count, -1, 3])[number], *others
-            )
+            results = compiled()(images, mine, tf.reshape(parameters, [count, -1, 3])[number])
             return [context.all_gather(tf.identity(result), axis=0) for result in results]
 
         @tf.function
@@ -164,10 +154,11 @@ class Judge:
         if getattr(self._classifier, "is_black_box", False):
             return function
         if self._xla:
-            return self._shared(tf.function(function, jit_compile=True))
+            return self._shared(lambda: tf.function(function, jit_compile=True))
         # One graph for batches of every size.
         pairs = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 3], tf.float32)]
-        return self._shared(tf.function(function, input_signature=[self._of_images, *pairs]))
+        signature = [self._of_images, *pairs]
+        return self._shared(lambda: tf.function(function, input_signature=signature))
 
     def _in_batches(
         self,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import stats
+
+from spatial_keras.support import files
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,6 +47,10 @@ class Outcome:
         """The 95% confidence interval of the accuracy, over draws of the n images."""
         return confidence_interval(self.right)
 
+    def save(self, file: pathlib.Path) -> None:
+        """Writes all to a file, whole or not at all."""
+        files.write_arrays(file, **{k: np.asarray(v) for k, v in vars(self).items()})
+
     def __str__(self) -> str:
         low, high = self.interval
         return (
@@ -68,6 +77,42 @@ class GridOutcome(Outcome):
     damaging: np.ndarray
     spacing: np.ndarray
     exhaustive: int
+
+
+def restore(file: pathlib.Path, number: int) -> Outcome | None:
+    """Returns the outcome that was saved; None if it is not there, or is damaged.
+
+    Args:
+      file: that it was saved to.
+      number: how many images it is of.
+    """
+    try:
+        with np.load(file) as arrays:
+            values = {k: v.item() if v.ndim == 0 else v for k, v in arrays.items()}
+        values.setdefault("source", "")  # of before outcomes had one
+        found = (GridOutcome if "damaging" in values else Outcome)(**values)
+        is_whole = len(found.right) == len(found.transformations) == number
+    except Exception:  # a damaged file raises all kinds
+        return None
+    return found if is_whole else None
+
+
+def join(parts: Sequence[Outcome], places: Sequence[np.ndarray]) -> Outcome:
+    """Returns the outcome on all images, of those on parts of them; passes and seconds add up.
+
+    Args:
+      parts: outcomes of one evaluation. The source of the whole stays empty.
+      places: of each part, which of all images it is of, int [n].
+    """
+    first, order = parts[0], np.argsort(np.concatenate(places))
+    changes: dict[str, Any] = {"source": ""}
+    for field in dataclasses.fields(first):
+        values = [getattr(part, field.name) for part in parts]
+        if field.name in ("right", "transformations", "margins", "damaging"):
+            changes[field.name] = np.concatenate(values)[order]
+        elif field.name in ("passes", "seconds", "exhaustive"):
+            changes[field.name] = sum(values)
+    return dataclasses.replace(first, **changes)
 
 
 def confidence_interval(right: np.ndarray) -> tuple[float, float]:

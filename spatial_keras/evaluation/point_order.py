@@ -19,7 +19,8 @@ class PointOrder:
     All images begin with the identity and the points farthest from it. From then on an image's
     margins so far are interpolated over the grid by a Gaussian process, and the next point is the
     one whose margin may be the smallest (mean minus two standard deviations). The order costs
-    little and only decides how soon an image breaks, never whether it does.
+    little and only decides how soon an image breaks, never whether it does. It depends on the
+    image's own margins alone, not on what other images there are.
 
     Args:
       grid: transformations, float32 [points, 3].
@@ -77,36 +78,37 @@ class PointOrder:
         return images[chosen[:, 1]], points[chosen[:, 1], chosen[:, 0]]
 
     def record(self, images: np.ndarray, points: np.ndarray, margins: np.ndarray) -> None:
-        """Takes note of margins, float [pairs], and orders the rest of the points anew."""
-        self.margins[images, points] = margins
-        self._scores[images, points] = np.inf
-        self.standing[images[margins < 0]] = False
-        for image, point in zip(images, points):
+        """Takes note of margins, float [pairs], and orders the rest of the points anew.
+
+        Those of an image after the first that breaks it are passed over.
+        """
+        for image, point, margin in zip(images, points, margins):
+            if not self.standing[image]:
+                continue
+            self.margins[image, point] = margin
+            self._scores[image, point] = np.inf
+            self.standing[image] = margin >= 0
             if self._tried[image] < _OBSERVATIONS:
                 self._history[image, self._tried[image]] = point
             self._tried[image] += 1
         learning = np.unique(images[self._tried[images] <= _OBSERVATIONS])
         learning = learning[self.standing[learning] & (self._tried[learning] > _FIRST_POINTS)]
-        if len(learning):
-            self._order(learning)
+        for number in np.unique(self._tried[learning]):
+            self._order(learning[self._tried[learning] == number], number)
 
-    def _order(self, images: np.ndarray) -> None:
-        """Scores points by the smallest margin that they may have."""
-        number = self._tried[images]
-        history = self._history[images, : number.max()]
-        known = np.arange(history.shape[1]) < number[:, None]
+    def _order(self, images: np.ndarray, number: int) -> None:
+        """Scores points by the smallest margin that they may have, of images that tried so many."""
+        history = self._history[images, :number]
         # The order within an image does not change when its margins are standardized, and then
         # no margin is too large to compute with.
-        values = np.where(known, self.margins[images[:, None], history], 0).astype(np.float64)
-        values = np.where(known, values - values.sum(axis=1, keepdims=True) / number[:, None], 0)
-        deviation = np.sqrt((values**2).sum(axis=1, keepdims=True) / number[:, None])
+        values = self.margins[images[:, None], history].astype(np.float64)
+        values -= values.mean(axis=1, keepdims=True)
+        deviation = values.std(axis=1, keepdims=True)
         values = (values / np.where(deviation > 0, deviation, 1)).astype(np.float32)
 
         seen = self._points[history]
-        to_all = _kernel(seen, self._points) * known[..., None]
-        among = _kernel(seen, seen) * known[:, None] * known[..., None]
-        # Places without an observation get a unit row of their own, and say nothing.
-        among[:, range(history.shape[1]), range(history.shape[1])] += np.where(known, _NOISE, 1)
+        to_all, among = _kernel(seen, self._points), _kernel(seen, seen)
+        among[:, range(number), range(number)] += _NOISE
         weights = np.linalg.inv(among) @ to_all
         expected = np.einsum("it,itp->ip", values, weights)
         variance = np.maximum(1 - np.einsum("itp,itp->ip", to_all, weights), 0)
@@ -116,9 +118,9 @@ class PointOrder:
 
 def _smallest(values: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the smallest values of each row, ascending, and where they are."""
-    places = np.argpartition(values, number - 1, axis=1)[:, :number]
+    places = np.sort(np.argpartition(values, number - 1, axis=1)[:, :number], axis=1)
     values = np.take_along_axis(values, places, axis=1)
-    order = np.argsort(values, axis=1)
+    order = np.argsort(values, axis=1, kind="stable")  # ties by place, however many are asked for
     return np.take_along_axis(values, order, axis=1), np.take_along_axis(places, order, axis=1)
 
 

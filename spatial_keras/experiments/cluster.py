@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from spatial_keras.experiments import options
+
 _JOBS = ("chief", "worker")
 EXAMPLE = (
     '{"cluster": {"worker": ["10.0.0.1:9000", "10.0.0.2:9000"]}, '
@@ -134,16 +136,9 @@ def _place(cluster: Cluster, number: int) -> str:
 
 
 def _compare(name: str, answer: bytes, task: Mapping[str, str]) -> None:
-    there = json.loads(answer)
-    differing = sorted(
-        key for key in {*there, *task} if there.get(key, "not set") != task.get(key, "not set")
-    )
+    differing = options.contrast(json.loads(answer), task)
     if differing:
-        texts = (
-            f"--{key} is {there.get(key, 'not set')} there, {task.get(key, 'not set')} here"
-            for key in differing
-        )
-        raise ValueError(f"{name} was started with other flags ({'; '.join(texts)}).")
+        raise ValueError(f"{name} was started with other flags ({differing}).")
 
 
 @contextlib.contextmanager

@@ -166,7 +166,8 @@ def _continued() -> str:
     """Returns the command line that continues where this one ended."""
     line = typed()
     evaluates = any(name in line.split("--")[0] for name in ("evaluate", "evaluate.py"))
-    return f"{line} --resume" if evaluates and "--resume" not in sys.argv else line
+    is_complete = {"--resume", "--merge"} & {*sys.argv}
+    return f"{line} --resume" if evaluates and not is_complete else line
 
 
 def typed() -> str:

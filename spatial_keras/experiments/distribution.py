@@ -98,7 +98,7 @@ class Distribution:
         watching.on_epoch_begin(0)
         for number in range(steps):
             watching.on_train_batch_begin(number)
-            logs, due = take(stream, tf.constant(float(interruption.is_due())))
+            logs, due = take(stream, tf.constant(float(interruption.is_asked())))
             if due:
                 interruption.go_along()
             watching.on_train_batch_end(number, logs)
@@ -259,7 +259,9 @@ def _multi_worker(worker_timeout: float, task: Mapping[str, str]) -> Distributio
         raise ValueError(f"--distribute=multi_worker needs TF_CONFIG, such as {cluster.EXAMPLE}.")
     workers = cluster.read(os.environ["TF_CONFIG"])
     cluster.meet(workers, task, worker_timeout)
-    return Distribution(tf.distribute.MultiWorkerMirroredStrategy(), workers)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    interruption.take_back()
+    return Distribution(strategy, workers)
 
 
 _BUILDERS = {"none": _none, "mirrored": _mirrored, "multi_worker": _multi_worker}

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from spatial_keras import data, evaluation
-from spatial_keras.evaluation import GridOutcome, Outcome, Report
+from spatial_keras.evaluation import Outcome, Report, grid, outcome
 from spatial_keras.evaluation.classifiers import fingerprint
-from spatial_keras.experiments import distribution, progress, run_folder, train
+from spatial_keras.experiments import distribution, progress, run_folder, shards, train
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.experiments.evaluate_config import EvaluateConfig
 from spatial_keras.experiments.run_config import RunConfig, use_xla
@@ -34,6 +35,7 @@ class Evaluation:
       config: what to measure, what the run says filled in.
       evaluator: evaluates.
       subject: what is evaluated, for people: the classifier and the images.
+      images: a hash of these.
       class_names: the names of the classes.
       notes: what a reader should know.
     """
@@ -42,14 +44,18 @@ class Evaluation:
     config: EvaluateConfig
     evaluator: evaluation.Evaluator
     subject: dict[str, Any]
+    images: str
     class_names: tuple[str, ...]
     notes: list[str]
 
     def run(self, on_outcome: Callable[[Outcome], None] | None = None) -> Report:
-        """Measures, writes the results, and returns them.
+        """Measures, writes the results, and returns them; or merges those of parts.
 
         Args:
           on_outcome: called with each outcome as it is there.
+
+        Raises:
+          ValueError: there are no such parts.
         """
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.distribution.losses_named())
@@ -59,39 +65,75 @@ class Evaluation:
                 output = str(pathlib.Path(folder) / self.output.name)
                 self.config = dataclasses.replace(self.config, output=output)
             stack.callback(self._lock().release)
-            self._claim_partial()
-            return self._run(on_outcome)
+            outcomes = self._merged() if self.config.merge else self._measured()
+            found = []
+            for one in outcomes:
+                found.append(one)
+                if on_outcome:
+                    on_outcome(one)
+            labels, notes = self.evaluator.labels, [*self.evaluator.notes, *self.notes]
+            report = Report(found, labels, self.class_names, notes)
+            if self.config.shard is None:
+                self._write(report)
+            else:
+                _move(self._partial, self.output)
+            return report
 
-    def _run(self, on_outcome: Callable[[Outcome], None] | None) -> Report:
+    def _measured(self) -> Iterable[Outcome]:
+        self._claim_partial()
         found: dict[str, Outcome] = {}
         for name in self.config.ordered_measures:
             file = self._partial / f"{name}.npz"
-            outcome = _restore(file, self.evaluator.number)
-            if outcome is None:
-                outcome = self._measure(name, found)
-                files.write_arrays(file, **{k: np.asarray(v) for k, v in vars(outcome).items()})
-            found[name] = outcome
-            if on_outcome:
-                on_outcome(found[name])
-        labels, notes = self.evaluator.labels, [*self.evaluator.notes, *self.notes]
-        report = Report(list(found.values()), labels, self.class_names, notes)
+            found[name] = outcome.restore(file, self.evaluator.number)
+            if found[name] is None:
+                found[name] = self._measure(name, found)
+                found[name].save(file)
+            yield found[name]
+
+    def _merged(self) -> Iterable[Outcome]:
+        measures, number = self.config.ordered_measures, self.evaluator.number
+        places, outcomes, maps = [], [], []
+        for shard in shards.all_of(self.output):
+            folder, rows = shard.folder(self.output), shard.places(number)
+            shards.check(folder, {**self._settings, "shard": str(shard)})
+            found = [outcome.restore(folder / f"{name}.npz", len(rows)) for name in measures]
+            found_map = grid.read_map(folder / "map", len(rows)) if self.config.map else {}
+            if None in (*found, found_map):
+                raise shards.damaged(folder)
+            places.append(rows)
+            outcomes.append(found)
+            maps.append(found_map)
+        self._claim_partial()
+        if self.config.map:
+            grid.join_maps(maps, places, self._map)
+        return [outcome.join(parts, places) for parts in zip(*outcomes)]
+
+    def _write(self, report: Report) -> None:
         files.write_text(self.output.with_suffix(".csv"), report.to_csv())
         files.write_text(self.output, json.dumps(self._to_dict(report), indent=2) + "\n")
         if self._map.exists():
-            final = self.output.with_name(f"{self.output.stem}_map")
-            shutil.rmtree(final, ignore_errors=True)
-            os.replace(self._map, final)
+            _move(self._map, self.output.with_name(f"{self.output.stem}_map"))
         shutil.rmtree(self._partial)
-        return report
+        if self.config.merge:
+            shards.remove(self.output)
 
     @property
     def output(self) -> pathlib.Path:
-        """The JSON file to write."""
-        return self.config.file
+        """The JSON file to write; of a part its folder."""
+        shard = self.config.part
+        return self.config.file if shard is None else shard.folder(self.config.file)
 
     @property
     def _partial(self) -> pathlib.Path:
         return self.output.with_name(f".partial-{self.output.stem}")
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """What the results depend on; of a part which one it is."""
+        classifier, part = self.subject["fingerprint"], self.config.part
+        which = {} if part is None else {"shard": str(part)}
+        flags = self.config.texts()
+        return {"flags": flags, "classifier": classifier, "images": self.images, **which}
 
     @property
     def _map(self) -> pathlib.Path:
@@ -109,11 +151,13 @@ class Evaluation:
 
     def _claim_partial(self) -> None:
         """Makes the folder of what is measured already; with --resume it may have been there."""
-        identity = json.dumps({**self.config.texts(), **self.subject}, indent=2)
-        file = self._partial / "settings.json"
+        identity = json.dumps(self._settings, indent=2)
+        file = self._partial / shards.SETTINGS_FILE
         files.sweep(self.output.parent)
         if not self.config.resume:
             shutil.rmtree(self._partial, ignore_errors=True)
+        elif self.config.part and shards.is_of(self.output, self._settings):
+            _move(self.output, self._partial)  # it was finished
         elif file.exists() and file.read_bytes() != identity.encode():
             raise ValueError(
                 f"{self.output} was begun with another classifier, other images or other flags: "
@@ -159,10 +203,13 @@ def prepare(config: EvaluateConfig) -> Evaluation:
     Raises:
       ValueError, TypeError: one of them cannot be read, or they do not go together.
     """
+    for name in ("resume", "shard", "merge"):
+        if getattr(config, name) and distribution.resolved(config.distribute) == "multi_worker":
+            raise ValueError(
+                f"--{name} is for one process: leave it out, or give --distribute=none."
+            )
     task = {**config.texts(), "run": str(config.run), "model": str(config.model)}
     distributed = distribution.get(config.distribute, config.worker_timeout, task)
-    if config.resume and distributed.workers is not None:
-        raise ValueError("--resume is for one process: leave it out, or give --distribute=none.")
     with distributed.scope():
         if config.run is not None:
             run, classifier, state = load_run(config.run, config.data_dir, config.unsafe)
@@ -174,10 +221,14 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         count = len(images.test_images)
         validation.check_integer(f"--limit with data set '{images.name}'", config.limit, 1, count)
     first, xla = slice(config.limit), use_xla(config.xla)
+    pixels, labels = np.asarray(images.test_images[first]), images.test_labels[first]
+    digest = hashlib.sha256(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(labels))
+    places = (config.part or shards.WHOLE).places(len(labels))
     evaluator = evaluation.Evaluator(
         classifier,
-        images.test_images[first],
-        images.test_labels[first],
+        pixels[places],
+        labels[places],
         transformations=config.transformations(*images.test_images.shape[1:3]),
         warp=SpatialWarp.fastest(
             xla=xla, composition=config.composition, fill=config.fill or "black"
@@ -186,19 +237,20 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         outputs=config.outputs,
         batch_size=config.batch_size,
         xla=xla,
+        places=places,
     )
     subject = {
         "classifier": config.run or config.model,
         **state,
         "fingerprint": fingerprint(classifier),
         "dataset": config.dataset,
-        "test_images": evaluator.number,
+        "test_images": len(labels),
         "all_test_images": len(images.test_images),
         **({"damaged_images_left_out": images.left_out} if config.skip_damaged else {}),
     }
     names = images.class_names if evaluator.num_classes == images.num_classes else None
     notes = _notes(config, evaluator, images)
-    return Evaluation(distributed, config, evaluator, subject, names, notes)
+    return Evaluation(distributed, config, evaluator, subject, digest.hexdigest(), names, notes)
 
 
 def load_run(
@@ -232,8 +284,9 @@ def _notes(
     config: EvaluateConfig, evaluator: evaluation.Evaluator, images: data.Dataset
 ) -> list[str]:
     notes = []
-    if evaluator.number < len(images.test_images):
-        notes.append(f"Only the first {evaluator.number} of {len(images.test_images)} test images.")
+    count = len(images.test_images)
+    if config.limit is not None and config.limit < count:
+        notes.append(f"Only the first {config.limit} of {count} test images.")
     if any(count % 2 == 0 for count in config.grid_counts):
         counts = " x ".join(str(count) for count in config.grid_counts)
         notes.append(f"The grid, {counts} points, does not contain the untouched image.")
@@ -244,19 +297,7 @@ def _notes(
     return notes
 
 
-def _restore(file: pathlib.Path, number: int) -> Outcome | None:
-    """Returns the outcome that `Evaluation.run` wrote; None if it is not there, or is damaged.
-
-    Args:
-      file: that it wrote.
-      number: how many images it is of.
-    """
-    try:
-        with np.load(file) as arrays:
-            values = {k: v.item() if v.ndim == 0 else v for k, v in arrays.items()}
-        values.setdefault("source", "")  # of before outcomes had one
-        outcome = (GridOutcome if "damaging" in values else Outcome)(**values)
-        is_whole = len(outcome.right) == len(outcome.transformations) == number
-    except Exception:  # a damaged file raises all kinds; it is measured again
-        return None
-    return outcome if is_whole else None
+def _move(folder: pathlib.Path, target: pathlib.Path) -> None:
+    """Gives a folder another name, in the place of what has it."""
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(folder, target)

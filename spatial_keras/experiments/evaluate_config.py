@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from spatial_keras.experiments import shared_options
+from spatial_keras.experiments import shards, shared_options
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.experiments.run_config import (
     LARGEST_SEED,
@@ -147,6 +147,18 @@ class EvaluateConfig(Config):
     resume: bool = option(
         False, "Output", "Continue where this evaluation was killed.", recorded=False
     )
+    shard: str | None = option(
+        None,
+        "Output",
+        "Evaluate a part of the images only, e.g. 2/8, the second of eight parts.",
+        recorded=False,
+    )
+    merge: bool = option(
+        False,
+        "Output",
+        "Put the parts that --shard evaluated together: no image is evaluated.",
+        recorded=False,
+    )
 
     def check(self) -> None:
         """Raises ValueError if flags do not go together."""
@@ -163,6 +175,15 @@ class EvaluateConfig(Config):
         check_grid_counts(self.grid_counts)
         if self.input_range[0] == self.input_range[1]:
             raise ValueError("--input_range must be two different numbers.")
+        self._check_output()
+
+    def _check_output(self) -> None:
+        if self.shard is not None and self.merge:
+            raise ValueError("give --shard or --merge, not both.")
+        if self.merge and self.resume:
+            raise ValueError("--resume has no effect with --merge, which evaluates nothing.")
+        if self.shard is not None:
+            shards.parse(self.shard)
         if self.output is not None and not self.output.endswith(".json"):
             raise ValueError(f"--output must end in .json, got '{self.output}'.")
 
@@ -184,6 +205,11 @@ class EvaluateConfig(Config):
         shift = 3.0 if self.max_translation is None else self.max_translation
         rotation = 30.0 if self.max_rotation is None else self.max_rotation
         return box(shift, rotation, height, width)
+
+    @property
+    def part(self) -> shards.Shard | None:
+        """The part of the images to evaluate; None for all."""
+        return None if self.shard is None else shards.parse(self.shard)
 
     @property
     def file(self) -> pathlib.Path:

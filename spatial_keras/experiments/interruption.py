@@ -37,8 +37,9 @@ class _State:
     """Of this process, as signals are."""
 
     is_training = False
-    due: int | None = None
-    # Another worker was asked to, and this one goes along.
+    asked: int | None = None
+    # Whether all workers end after the same step: one alone would leave the others waiting.
+    together = False
     goes_along = False
 
 
@@ -66,7 +67,7 @@ def handled(max_time: str | None = None) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # Python delivers signals to the main thread only
         return
-    _State.due, _State.goes_along = None, False
+    _State.asked, _State.goes_along = None, False
     before = {number: signal.signal(number, _on_signal) for number in _SIGNALS}
     if max_time is not None:
         signal.setitimer(signal.ITIMER_REAL, seconds(max_time))
@@ -76,44 +77,59 @@ def handled(max_time: str | None = None) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
-        _State.due, _State.goes_along = None, False
+        _State.asked, _State.goes_along = None, False
+
+
+def take_back() -> None:
+    """Has SIGTERM come here again: TensorFlow takes it for its workers, and does nothing at it."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
 def _on_signal(number: int, frame: object) -> None:
     # A second signal does not wait.
-    if _State.is_training and _State.due is None:
-        _State.due = number
+    if _State.is_training and _State.asked is None:
+        _State.asked = number
     else:
         raise InterruptedRunError(*_SIGNALS[signal.Signals(number)])
 
 
 @contextlib.contextmanager
-def training() -> Iterator[None]:
-    """Within, a signal waits for `end_if_due`, at the end of the step."""
-    _State.is_training = True
+def training(together: bool = False) -> Iterator[None]:
+    """Within, a signal waits for `end_if_due`, at the end of the step.
+
+    Args:
+      together: whether it waits for `go_along`, too, by which all workers end after the same step.
+    """
+    _State.is_training, _State.together = True, together
     try:
         yield
     finally:
-        _State.is_training = False
+        _State.is_training = _State.together = False
     end_if_due("")
 
 
-def is_due() -> bool:
+def is_asked() -> bool:
     """Returns whether the process was asked to end."""
-    return _State.due is not None or _State.goes_along
+    return _State.asked is not None
+
+
+def is_due() -> bool:
+    """Returns whether the process is to end now."""
+    return _State.goes_along or (is_asked() and not _State.together)
 
 
 def go_along() -> None:
-    """Has the process end as if it were asked to, as another worker was."""
+    """Has the process end now, as a worker was asked to: this one or another."""
     _State.goes_along = True
 
 
 def end_if_due(state: str) -> None:
-    """Raises InterruptedRunError if the process was asked to end.
+    """Raises InterruptedRunError if the process is to end now.
 
     Args:
       state: how far it has come, for people.
     """
     if is_due():
-        reason, code = _SIGNALS[signal.Signals(_State.due or signal.SIGTERM)]
+        reason, code = _SIGNALS[signal.Signals(_State.asked or signal.SIGTERM)]
         raise InterruptedRunError(f"{reason}; {state}" if state else reason, code)

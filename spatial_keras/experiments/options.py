@@ -271,5 +271,15 @@ def differences(first: Config, second: Config) -> dict[str, tuple[str, str]]:
     return found
 
 
+def contrast(there: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """Returns in words the flags in which two mappings from flags to texts differ."""
+    unset = "not set"
+    return "; ".join(
+        f"--{name} is {there.get(name, unset)} there, {here.get(name, unset)} here"
+        for name in sorted({*there, *here})
+        if there.get(name, unset) != here.get(name, unset)
+    )
+
+
 def _value(config: Config, flag: Flag) -> Any:
     return getattr(config if flag.owner is None else getattr(config, flag.owner), flag.field)

@@ -107,7 +107,8 @@ class Experiment:
             common = (config.batch_size, config.seed, first_step, config.mirror)
             batches = lambda part: waiting.of(self.dataset.training_batches(*common, part))  # noqa: E731
             steps = config.steps - first_step
-            with bar, interruption.training(), self._damage_named():
+            together = self.distribution.workers is not None
+            with bar, interruption.training(together), self._damage_named():
                 self.distribution.fit(self.model, batches, steps, watching)
         return {
             "train_seconds": self.checkpoints.train_seconds,

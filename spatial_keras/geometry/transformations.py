@@ -77,6 +77,8 @@ class TransformationSet:
     ) -> tf.Tensor:
         """Draws uniformly from S; the same seed gives the same draws, under XLA or not.
 
+        Those of shape [m, ...] are the first of those of shape [n, ...], n > m.
+
         Args:
           seed: two integers.
           shape: the draws' shape, e.g. [batch] or [batch, k].

@@ -90,6 +90,17 @@ class GradientSearch(Search):
         start = tf.zeros([tf.shape(images)[0], 3])
         if self.random_start:
             start = self.transformations.sample_batch(seed, tf.shape(images)[0])
+        return self.ascend(classifier, images, labels, objective, start)
+
+    def ascend(
+        self,
+        classifier: tf.keras.Model,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        objective: losses.Objective,
+        start: tf.Tensor,
+    ) -> tf.Tensor:
+        """Returns the last point of the ascent from parameters [batch, 3]; see `Search`."""
         reference = self._reference(classifier, images, labels, objective)
         ascend = functools.partial(self._ascend, classifier, objective)
         per_pass, number = self.images_per_pass, images.shape[0]

@@ -4,7 +4,7 @@ import csv
 import json
 import signal
 import subprocess
-import time
+import sys
 
 import numpy as np
 import pytest
@@ -21,19 +21,47 @@ TRAIN = tuple(
 )
 
 
-def start(*arguments):
-    """Returns the processes of two workers, the chief's first."""
+# Trains, and while it takes a step gets a signal.
+SIGNALLED = """
+import os, sys
+from spatial_keras import commands
+from spatial_keras.experiments.checkpoints import Checkpoints
+
+number, step = map(int, sys.argv[1:3])
+del sys.argv[:3]
+on_steps_end = Checkpoints.on_steps_end
+
+def signalled(self, steps, logs=None):
+    if self.step + steps == step:
+        os.kill(os.getpid(), number)
+    on_steps_end(self, steps, logs)
+
+Checkpoints.on_steps_end = signalled
+commands.run("train", sys.argv[1:])
+"""
+
+
+def start(*arguments, signals=(None, None)):
+    """Returns the processes of two workers, the chief's first.
+
+    Args:
+      *arguments: the command and its flags.
+      signals: of each worker a signal and the step at which it gets it, or None.
+    """
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     environment = {**script_calls.ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    plain = script_calls.command(*arguments)
     return [
         subprocess.Popen(
-            script_calls.command(*arguments),
+            plain
+            if asked is None
+            else [sys.executable, "-c", SIGNALLED, *map(str, asked), *arguments],
             env={**environment, "TF_CONFIG": config(addresses, index)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for index in range(2)
+        for index, asked in enumerate(signals)
     ]
 
 
@@ -64,6 +92,25 @@ def weights(folder):
     return tf.keras.models.load_model(folder / "classifier.keras").get_weights()
 
 
+def ends(workers):
+    """Waits for the workers, the last first; returns exit codes and the last lines on errors."""
+    lines = []
+    for worker in workers[::-1]:  # once one has ended, the other must within a minute
+        errors = worker.communicate(timeout=60 if lines else None)[1]
+        assert "Traceback" not in errors
+        lines.insert(0, errors.splitlines()[-1] if errors else "")
+    return [worker.returncode for worker in workers], lines
+
+
+def check_goes_on(folder, whole):
+    """Has the same commands end the run, and checks it against one that nothing disturbed."""
+    _, errors = finish(*TRAIN, f"--output_dir={folder}")
+    assert "Continuing from step" in errors
+    assert results(folder)["accuracies"] == results(whole)["accuracies"]
+    for expected, found in zip(weights(whole), weights(folder)):
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.slow
 def test_only_the_chief_writes(whole):
     names = {file.name for file in whole.iterdir()}
@@ -75,25 +122,24 @@ def test_only_the_chief_writes(whole):
 
 @pytest.mark.slow
 def test_a_killed_worker_ends_all_and_the_same_commands_go_on(whole, tmp_path):
-    workers = start(*TRAIN, f"--output_dir={tmp_path}")
-    while not list(tmp_path.glob("checkpoints/ckpt-*.index")):
-        assert workers[0].poll() is None, workers[0].communicate()
-        time.sleep(0.02)
-    workers[1].send_signal(signal.SIGKILL)
-    killed = time.monotonic()
-    _, errors = workers[0].communicate(timeout=120)
-    assert time.monotonic() - killed < 60
-    workers[1].communicate()
-    assert workers[0].returncode == 1
-    (line,) = [line for line in errors.splitlines() if "To continue" in line]
+    signals = (None, (int(signal.SIGKILL), 6))
+    codes, (line, _) = ends(start(*TRAIN, f"--output_dir={tmp_path}", signals=signals))
+    assert codes == [1, -signal.SIGKILL]
     assert "worker 1 is gone, which ends all; start them all again." in line
-    assert "Traceback" not in errors
+    assert "To continue: python" in line
+    check_goes_on(tmp_path, whole)
 
-    _, errors = finish(*TRAIN, f"--output_dir={tmp_path}")
-    assert "Continuing from step" in errors
-    assert results(tmp_path)["accuracies"] == results(whole)["accuracies"]
-    for expected, found in zip(weights(whole), weights(tmp_path)):
-        np.testing.assert_array_equal(found, expected)
+
+@pytest.mark.slow
+def test_a_batch_system_ends_one_worker_or_all_and_the_same_commands_go_on(whole, tmp_path):
+    for step, asked in ((6, (False, True)), (11, (True, True))):
+        signals = [(int(signal.SIGTERM), step) if one else None for one in asked]
+        codes, lines = ends(start(*TRAIN, f"--output_dir={tmp_path}", signals=signals))
+        assert codes == [143, 143]
+        # What came while a step was taken, all know of after the next one.
+        expected = f"terminated; step {step + 1} is saved. To continue: python"
+        assert all(line.startswith(expected) for line in lines), lines
+    check_goes_on(tmp_path, whole)
 
 
 def right(file):

@@ -55,7 +55,7 @@ def attack(steps, refinements, seed=0):
     starts = cases.BOX.sample([1, 0], [23, 3]).numpy()
     margins = judge(np.arange(23), starts[:, 0]).margins
     standing = np.flatnonzero(margins >= 0)
-    attacker = Attack(judge, cases.BOX, np.array([0.5, 0.5, 4], np.float32))
+    attacker = Attack(judge, cases.BOX, np.array([0.5, 0.5, 4], np.float32), np.arange(23))
     worst, found = attacker(standing, starts[standing], margins[standing], steps, refinements, seed)
     return judge, standing, margins[standing], worst, found, attacker.passes
 

@@ -83,13 +83,10 @@ def test_gradient_is_right_where_the_ascents_end(case, restarts):
     classifier, images, labels = case
     search = sk.GradientSearch(4, cases.BOX)
     right = np.ones(23, bool)
-    for restart in range(restarts):
-        seed = tf.random.experimental.stateless_fold_in(
-            tf.constant([5, restart]), tf.constant(0), alg="philox"
-        )
-        ends = search(
+    for start in map(tf.constant, draws(restarts, 5)):
+        ends = search.ascend(
             classifier, tf.constant(images, tf.float32), tf.constant(labels),
-            losses.get_objective("ce"), seed,
+            losses.get_objective("ce"), start,
         )  # fmt: skip
         right &= margins_under(case, ends) >= 0
     np.testing.assert_array_equal(outcome.right, right)
@@ -112,6 +109,32 @@ def test_grid_equals_the_exhaustive_evaluation(case, batch_size, xla):
     # What is said to break an image does.
     broken = margins_under(case, outcome.transformations) < 0
     np.testing.assert_array_equal(broken, ~standing)
+
+
+@pytest.mark.parametrize("batch_size", [8, 64])
+def test_an_image_gets_its_result_whatever_others_there_are(case, tmp_path, batch_size):
+    """What is found for some of the images is bit by bit what is found for them among all."""
+    classifier, images, labels = case
+
+    def outcomes(chosen):
+        evaluator = evaluator_of(
+            (classifier, images[chosen], labels[chosen]), batch_size=batch_size, places=chosen
+        )
+        grid = evaluator.grid((3, 3, 5))
+        whole_grid = evaluator.grid_map(tmp_path / str(chosen[0]), (3, 3, 5))
+        return [
+            evaluator.random(4, 3), evaluator.worst_of_k(5, 3), evaluator.gradient(4, 2, 5), grid,
+            whole_grid, evaluator.attack(grid, 3, 10, 1),
+        ]  # fmt: skip
+
+    everything = outcomes(np.arange(23))
+    for chosen in (np.arange(1, 23, 3), np.array([22, 4])):
+        for found, whole in zip(outcomes(chosen), everything):
+            np.testing.assert_array_equal(found.right, whole.right[chosen])
+            np.testing.assert_array_equal(found.transformations, whole.transformations[chosen])
+            np.testing.assert_allclose(found.margins, whole.margins[chosen], atol=1e-4)
+            if found.name == "grid":
+                np.testing.assert_array_equal(found.damaging, whole.damaging[chosen])
 
 
 def test_grid_takes_over_natural_passes(case):
@@ -289,45 +312,6 @@ def test_weights_that_change_are_seen(case):
     np.testing.assert_array_equal(found.natural().right, np.arange(23) % 7 != 0)
     twin.layers[-1].bias.assign([1e6, 0, 0])
     np.testing.assert_array_equal(found.natural().right, labels == 0)
-
-
-GREY = cases.images(4)
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "message"),
-    [
-        (GREY[:0], np.zeros(0, int), "at least 1, got 0 images and 0 labels"),
-        (GREY[:3], np.zeros(2, int), "got 3 images and 2 labels"),
-        (GREY[0], np.zeros(1, int), r"images must be \[n, height, width, channels\], got shape"),
-        (GREY, np.zeros(4), "labels must be class numbers, integer .* got float64"),
-        (GREY, np.eye(4, dtype=int), r"labels must be class numbers, integer .* \[4, 4\]"),
-        (GREY, np.array([0, 1, 3, 0]), r"labels must be in \[0, 2\].* got 3 for image 2"),
-        (GREY, np.array([0, -1, 0, 0]), "got -1 for image 1"),
-        (GREY / 255, np.zeros(4, int), r"pixel values 0..255, the largest given is 1.*=\(0, 1\)"),
-        (GREY - 0.5, np.zeros(4, int), "must be pixel values 0..255, got -0.5 to"),
-        (GREY * 3.0, np.zeros(4, int), "must be pixel values 0..255, got 0 to 7"),
-        (GREY[:, :10], np.zeros(4, int), "takes images of 12 x 12 x 1, got 10 x 12 x 1"),
-        (tf.data.Dataset.from_tensors((GREY, [0, 0, 0, 0])).skip(1), None, "Dataset is empty"),
-        (tf.data.Dataset.from_tensors(GREY), None, "must give .images, labels."),
-    ],
-)  # fmt: skip
-def test_bad_data_is_refused(case, images, labels, message):
-    with pytest.raises(ValueError, match=message) as error:
-        Evaluator(case[0], images, labels)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "message"),
-    [
-        (GREY, None, "labels are missing"),
-        (tf.data.Dataset.from_tensors((GREY, [0, 0, 0, 0])), [0] * 4, "leave them out"),
-    ],
-)
-def test_labels_are_given_once(case, images, labels, message):
-    with pytest.raises(TypeError, match=message):
-        Evaluator(case[0], images, labels)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,21 @@ def test_broken_images_do_not_come_again():
         assert not broken or len(tried) - broken[0] <= 4
 
 
+@pytest.mark.parametrize("pairs", [1, 7, 64, 1000])
+def test_what_is_known_of_an_image_does_not_depend_on_the_others(pairs):
+    """Nor on the size of the batches: after its first wrong answer it is asked nothing."""
+    margins = random_margins(20, broken=0.01)
+    together = PointOrder(GRID, unknown(20))
+    run(together, margins, pairs)
+    assert 0 < together.standing.sum() < 20
+    for image in range(20):
+        alone = PointOrder(GRID, unknown(1))
+        seen = run(alone, margins[image : image + 1], 1)
+        np.testing.assert_array_equal(together.margins[image], alone.margins[0])
+        assert (together.margins[image] < 0).sum() == (not together.standing[image])
+        assert len(seen) == (~np.isnan(alone.margins)).sum()
+
+
 @pytest.mark.parametrize("pairs", [1, 5, 20, 33, 64, 1000])
 def test_batches_are_full_once_images_have_learned(pairs):
     """Before, while one of them has tried less than 32 points, each image tries one at a time."""

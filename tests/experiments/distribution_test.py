@@ -1,5 +1,6 @@
 """One run on several replicas, in this process; tests/commands/workers_test.py has processes."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -148,6 +149,21 @@ def test_an_evaluation_on_two_replicas_is_that_on_one(mirrored, tmp_path):
         np.testing.assert_allclose(
             two[name].transformations, outcome.transformations, atol=1e-4, err_msg=name
         )
+
+
+@pytest.mark.slow
+def test_two_replicas_with_xla(tmp_path):
+    """Its log searches, and its end evaluates, with functions compiled for each replica."""
+    options = ("--steps=2", "--test_images=9", "--distribute=mirrored", "--xla=on")
+    results = train.prepare(small.parsed(*small.RUN, *options, f"--output_dir={tmp_path}")).run()
+    measures = {"limit": 9, "measures": ("natural", "random", "grid"), "draws": 1}
+    alone = EvaluateConfig(run=str(tmp_path), distribute="none", xla="off", **measures)
+    expected = evaluate.prepare(alone).run().outcomes
+    assert results["accuracies"] == {name: one.accuracy for name, one in expected.items()}
+    both = EvaluateConfig(
+        run=str(tmp_path), limit=9, measures=("gradient",), gradient_steps=2, xla="on"
+    )
+    assert evaluate.prepare(dataclasses.replace(both, distribute="mirrored")).run()
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(tmp_path):

@@ -55,6 +55,19 @@ def test_a_worker_goes_along_with_one_that_was_asked_to_end():
     assert end.value.code == CODES[signal.SIGTERM] and not interruption.is_due()
 
 
+def test_workers_end_after_the_same_step():
+    """Asked while a step is taken, one of them does not end before the others know."""
+    with pytest.raises(InterruptedRunError, match="step 4 is saved") as end:
+        with interruption.handled(), interruption.training(together=True):
+            os.kill(os.getpid(), signal.SIGINT)
+            assert interruption.is_asked() and not interruption.is_due()
+            interruption.end_if_due("step 3 is saved")
+            interruption.go_along()
+            interruption.end_if_due("step 4 is saved")
+    assert end.value.code == CODES[signal.SIGINT]
+    assert not interruption.is_asked() and not interruption.is_due()
+
+
 def test_no_except_exception_stops_it():
     with pytest.raises(InterruptedRunError), interruption.handled():
         try:

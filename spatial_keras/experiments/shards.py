@@ -1,0 +1,150 @@
+"""Parts of an evaluation: which images each takes, where it lies, and whether they go together.
+
+Processes that share a folder evaluate a part each, without knowing of each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import re
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spatial_keras.experiments import options
+
+SETTINGS_FILE = "settings.json"
+_NAME = re.compile(r"part-(\d+)-of-(\d+)")
+_OTHERS = {
+    "classifier": "another classifier", "images": "other images", "shard": "another part"
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One of several parts of the images.
+
+    Attributes:
+      number: which one, from 1 on.
+      count: how many there are.
+    """
+
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def places(self, images: int) -> np.ndarray:
+        """Returns which of so many images it takes, int [n].
+
+        They lie apart, as images often lie in the order of their classes, which take unlike times.
+
+        Raises:
+          ValueError: there are fewer images than parts.
+        """
+        if self.count > images:
+            raise ValueError(
+                f"--shard={self}: there can be {images} parts at most, as many as images."
+            )
+        return np.arange(self.number - 1, images, self.count)
+
+    def folder(self, output: pathlib.Path) -> pathlib.Path:
+        """Returns where it lies, beside the JSON file of the whole."""
+        return _folder(output) / f"part-{self.number}-of-{self.count}"
+
+
+WHOLE = Shard(1, 1)
+
+
+def parse(text: str) -> Shard:
+    """Returns the part that a text such as "2/8" names.
+
+    Raises:
+      ValueError: it names none.
+    """
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    shard = Shard(int(found[1]), int(found[2])) if found else None
+    if shard is None or not 1 <= shard.number <= shard.count:
+        raise ValueError(
+            "--shard must be NUMBER/COUNT, with a number from 1 to COUNT, such as 2/8, the second "
+            f"of eight parts, got '{text}'."
+        )
+    return shard
+
+
+def all_of(output: pathlib.Path) -> list[Shard]:
+    """Returns the parts of a whole, in their order.
+
+    Args:
+      output: the JSON file of the whole.
+
+    Raises:
+      ValueError: parts are missing, or there are those of several wholes.
+    """
+    folder = _folder(output)
+    names = (_NAME.fullmatch(file.name) for file in folder.glob("part-*"))
+    found = {Shard(int(name[1]), int(name[2])) for name in names if name}
+    counts = sorted({shard.count for shard in found})
+    if not counts:
+        raise ValueError(f"there are no parts in {folder}: --shard=1/COUNT, ... make them.")
+    if len(counts) > 1:
+        raise ValueError(
+            f"{folder} has parts of {' and of '.join(map(str, counts))}: remove those that are not "
+            "to be merged."
+        )
+    parts = [Shard(number, counts[0]) for number in range(1, counts[0] + 1)]
+    missing = [shard for shard in parts if shard not in found]
+    if missing:
+        some = ", ".join(f"--shard={shard}" for shard in missing[:3])
+        raise ValueError(
+            f"{len(missing)} of {counts[0]} parts are missing in {folder}: start {some}"
+            f"{', ...' if len(missing) > 3 else ''}."
+        )
+    return parts
+
+
+def check(folder: pathlib.Path, settings: Mapping[str, Any]) -> None:
+    """Raises ValueError if a part was made with other settings, or they cannot be read."""
+    try:
+        there = json.loads((folder / SETTINGS_FILE).read_bytes())
+        flags = options.contrast(there["flags"], settings["flags"])
+        differing = [name for name in settings if there[name] != settings[name]]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise damaged(folder) from error
+    if flags:
+        raise ValueError(f"{folder} was made with other flags ({flags}).")
+    if differing:
+        raise ValueError(f"{folder} is of {_OTHERS[differing[0]]}.")
+
+
+def damaged(folder: pathlib.Path) -> ValueError:
+    """Returns what to raise for a part that cannot be read."""
+    number, count = _NAME.fullmatch(folder.name).groups()
+    return ValueError(f"{folder} is damaged: start --shard={number}/{count} again.")
+
+
+def is_of(folder: pathlib.Path, settings: Mapping[str, Any]) -> bool:
+    """Returns whether there is a part that was made with these settings."""
+    try:
+        check(folder, settings)
+    except ValueError:
+        return False
+    return True
+
+
+def remove(output: pathlib.Path) -> None:
+    """Removes the parts of a whole, and their folder unless one of them is at work there."""
+    for shard in all_of(output):
+        shutil.rmtree(shard.folder(output))
+    with contextlib.suppress(OSError):
+        _folder(output).rmdir()
+
+
+def _folder(output: pathlib.Path) -> pathlib.Path:
+    return output.with_name(f"{output.stem}_parts")

@@ -1,0 +1,64 @@
+"""What an evaluation refuses of images, labels and places."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spatial_keras.evaluation import Evaluator, inputs
+from tests import evaluation_cases as cases
+
+
+@pytest.fixture(name="case", scope="module")
+def make_case():
+    """A classifier of 12x12 images."""
+    return (cases.network(),)
+
+
+GREY = cases.images(4)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (GREY[:0], np.zeros(0, int), "at least 1, got 0 images and 0 labels"),
+        (GREY[:3], np.zeros(2, int), "got 3 images and 2 labels"),
+        (GREY[0], np.zeros(1, int), r"images must be \[n, height, width, channels\], got shape"),
+        (GREY, np.zeros(4), "labels must be class numbers, integer .* got float64"),
+        (GREY, np.eye(4, dtype=int), r"labels must be class numbers, integer .* \[4, 4\]"),
+        (GREY, np.array([0, 1, 3, 0]), r"labels must be in \[0, 2\].* got 3 for image 2"),
+        (GREY, np.array([0, -1, 0, 0]), "got -1 for image 1"),
+        (GREY / 255, np.zeros(4, int), r"pixel values 0..255, the largest given is 1.*=\(0, 1\)"),
+        (GREY - 0.5, np.zeros(4, int), "must be pixel values 0..255, got -0.5 to"),
+        (GREY * 3.0, np.zeros(4, int), "must be pixel values 0..255, got 0 to 7"),
+        (GREY[:, :10], np.zeros(4, int), "takes images of 12 x 12 x 1, got 10 x 12 x 1"),
+        (tf.data.Dataset.from_tensors((GREY, [0, 0, 0, 0])).skip(1), None, "Dataset is empty"),
+        (tf.data.Dataset.from_tensors(GREY), None, "must give .images, labels."),
+    ],
+)  # fmt: skip
+def test_bad_data_is_refused(case, images, labels, message):
+    with pytest.raises(ValueError, match=message) as error:
+        Evaluator(case[0], images, labels)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (GREY, None, "labels are missing"),
+        (tf.data.Dataset.from_tensors((GREY, [0, 0, 0, 0])), [0] * 4, "leave them out"),
+    ],
+)
+def test_labels_are_given_once(case, images, labels, message):
+    with pytest.raises(TypeError, match=message):
+        Evaluator(case[0], images, labels)
+
+
+@pytest.mark.parametrize("places", [[0], [0, 1, 1], [0, -1, 2], [[0, 1, 2]], [0.0, 1.0, 2.0]])
+def test_places_are_different_numbers(places):
+    with pytest.raises(ValueError, match="places must be 3 different integers from 0 on"):
+        inputs.places_of(places, 3)
+
+
+def test_places_are_in_order_by_default():
+    np.testing.assert_array_equal(inputs.places_of(None, 3), [0, 1, 2])
+    np.testing.assert_array_equal(inputs.places_of([7, 1, 4], 3), [7, 1, 4])

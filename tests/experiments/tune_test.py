@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import shutil
 
 import keras_tuner as kt
@@ -133,6 +134,36 @@ def test_a_search_that_was_killed_goes_on(tmp_path, runs):
     assert runs == []
     search(prepared(tmp_path / "killed", "--max_trials=7"))
     assert len(runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "damaged"),
+    [
+        ("--max_trials=3", "oracle.json"),
+        ("--max_trials=3", "trial_*/trial.json"),
+        ("--max_trials=3 --tuner=bayesian", "oracle.json"),
+        pytest.param("--tuner=hyperband", "trial_*/trial.json", marks=pytest.mark.slow),
+    ],
+)
+def test_a_search_with_damaged_files_chooses_the_same_trials(tmp_path, runs, options, damaged):
+    options = options.split()
+    search(prepared(tmp_path / "whole", *options))
+    expected, runs[:] = list(runs), []
+    runs.errors[3] = KeyboardInterrupt()
+    killed = tmp_path / "killed"
+    with pytest.raises(KeyboardInterrupt):
+        search(prepared(killed, *options))
+    file = sorted(killed.glob(damaged))[0]
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    (killed / "tuner0.json").write_bytes(b"")
+    runs.clear()
+    runs.errors.clear()
+    trials, lines = search(prepared(killed, *options))
+    # Those that had ended have results in their folders, which the tests' runs do not look for.
+    assert runs == expected and len(trials.trials) == len(expected)
+    again = f"{file} is damaged .*: the trials are chosen again, and those that have finished"
+    assert re.match(again, lines[0]) and lines[1].startswith("trial 1: ")
+    assert file.with_name(f"damaged_{file.name}").exists()
 
 
 def test_hyperband_gives_the_best_more_steps(tmp_path, runs):

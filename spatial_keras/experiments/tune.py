@@ -30,11 +30,13 @@ from spatial_keras.experiments.hyper_model import (
 from spatial_keras.experiments.options import Config, nested, option
 from spatial_keras.experiments.run_config import MOST_CANDIDATES, RunConfig
 from spatial_keras.experiments.trials import Trial, Trials
-from spatial_keras.support import files
+from spatial_keras.support import files, validation
 from spatial_keras.training import defenses
 
 FLAGS_FILE, BEST_FILE = "search.flags", "best.flags"
 _MAX_TRIALS = 20
+# Of the weights and learning rates to try: what nobody can mean is beyond.
+_LARGEST = 1e6
 # KerasTuner's environment variable: which process of several this is.
 _PROCESS = "KERASTUNER_TUNER_ID"
 
@@ -64,6 +66,7 @@ class TuneConfig(Config):
         "the paper's and 4 times that, unless --lambda gives one.",
         count=2,
         low=0,
+        most=_LARGEST,
         exclusive_low=True,
     )
     learning_rates: tuple[float, ...] | None = option(
@@ -72,6 +75,7 @@ class TuneConfig(Config):
         "Smallest and largest learning rate to try, e.g. 0.03,0.3; default: --learning_rate.",
         count=2,
         low=0,
+        most=_LARGEST,
         exclusive_low=True,
     )
     ks: tuple[int, ...] | None = option(
@@ -80,6 +84,7 @@ class TuneConfig(Config):
         "The k of Wo-k to choose from, e.g. 1,5,10; default: that of --defense.",
         low=1,
         most=MOST_CANDIDATES,
+        distinct=True,
     )
     validation_images: int = option(
         300,
@@ -114,6 +119,9 @@ class TuneConfig(Config):
             raise ValueError(
                 "--max_trials has no effect on --tuner=hyperband, whose plan is fixed."
             )
+        if self.tuner == "hyperband":
+            # Its shortest trials have a ninth of them.
+            validation.check_integer("--steps with --tuner=hyperband", self.run.steps, EPOCHS)
         defense = defenses.get(self.run.defense)
         if self.lambdas and self.run.lambda_ is not None:
             raise ValueError("give --lambda or --lambdas, not both.")

@@ -229,6 +229,10 @@ def test_lambda_may_be_fixed(tmp_path, runs):
         ("--lambda=2", "^there is nothing to search"),
         ("--max_trials=0", "^--max_trials must be at least 1"),
         ("--max_trials=3 --tuner=hyperband", "^--max_trials has no effect on --tuner=hyperband"),
+        ("--ks=1,5,1", "^--ks has '1' 2 times"),
+        ("--lambdas=1,1e30", "^--lambdas must be at most 1000000.0, got 1e[+]30"),
+        ("--learning_rates=1,inf", "^--learning_rates must be more than 0, got inf"),
+        ("--tuner=hyperband --steps=8", "^--steps with --tuner=hyperband must be at least 9"),
         ("--validation_images=0", "^--validation_images must be at least 1, got 0"),
         ("--steps=0", "^--steps must be at least 1"),
         ("--model=resnet9", "^depth must be 6n [+] 2"),
@@ -245,4 +249,8 @@ def test_the_folder_of_another_search_is_refused(tmp_path, runs):
     with pytest.raises(ValueError, match="--tuner is random there, bayesian here"):
         prepared(tmp_path, "--max_trials=1", "--tuner=bayesian")
     shutil.rmtree(tmp_path)
+    (tmp_path / "run").mkdir(parents=True)
+    (tmp_path / "run" / "run.flags").write_text("")
+    with pytest.raises(ValueError, match="is the folder of a run; choose another"):
+        prepared(tmp_path / "run")
     prepared(tmp_path, "--max_trials=1", "--tuner=bayesian")

@@ -54,8 +54,12 @@ def get(
     """
     sizing = Sizing(image_size, crop)
     validation.check_name("stream", stream, STREAMS)
+    if data_dir is not None and (name == "digits" or name.startswith(FOLDER)):
+        raise ValueError(f"--data_dir has no effect: '{name}' is not of TensorFlow Datasets.")
     if name.startswith(FOLDER):
         path = name[len(FOLDER) :]
+        if not path:
+            raise ValueError(f"'{name}' names no folder: give {FOLDER}PATH.")
         return from_folder(
             path, image_size, test_fraction, skip_damaged=skip_damaged, crop=crop, stream=stream
         )

@@ -21,6 +21,9 @@ _ALWAYS_SET = frozenset(
     "learning_rate weight_decay seed xla mixed_precision checkpoint_every log_every".split()
 )
 _BOOLEAN = re.compile(r"^flag (--\w+)=(.*?): .*$", re.DOTALL)
+# What TensorFlow's errors say.
+_NO_MEMORY = "OOM when allocating"
+_LONGEST = 2000
 _HELP = frozenset(("--help", "-h", "--helpshort"))
 
 
@@ -51,8 +54,11 @@ def parse(kind: type[AnyConfig], arguments: Sequence[str]) -> AnyConfig:
     """
     flag_values = flags.FlagValues()
     define(kind, flag_values)
+    arguments = flagfiles.expand(arguments)
+    if any(re.fullmatch("--?undefok(=.*)?", argument, re.DOTALL) for argument in arguments):
+        raise ValueError("Unknown command line flag 'undefok'")  # absl's, which hides mistakes
     try:
-        rest = flag_values(["", *flagfiles.expand(arguments)])
+        rest = flag_values(["", *arguments])
     except flags.IllegalFlagValueError as error:
         raise ValueError(
             _BOOLEAN.sub(r"\1 must be true or false, got '\2'.", str(error))
@@ -156,9 +162,12 @@ def _ends_in_one_line() -> Iterator[None]:
         sys.stderr.write(f"{end}. To continue: {_continued()}\n")
         sys.exit(end.code)
     except Exception as error:  # TensorFlow, HDF5 and KerasTuner have errors of their own
+        if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
+            sys.stderr.write(f"error: not enough memory ({files.one_line(error)}).\n")
+            sys.exit(1)
         if not files.system_reason(error):
             raise
-        sys.stderr.write(f"error: {' '.join(str(error).split())} To continue: {_continued()}\n")
+        sys.stderr.write(f"error: {_line(error)} To continue: {_continued()}\n")
         sys.exit(1)
 
 
@@ -184,5 +193,12 @@ def mistakes_refused() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"error: {_line(error)}\n")
         sys.exit(2)
+
+
+def _line(error: Exception) -> str:
+    """Returns an error's message as one line without control characters, of bearable length."""
+    text = " ".join(str(error).split())
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

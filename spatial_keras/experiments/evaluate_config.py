@@ -16,6 +16,7 @@ from spatial_keras.experiments.run_config import (
 )
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import COMPOSITIONS
+from spatial_keras.support import files
 
 MEASURES = ("natural", "random", "worst_of_k", "gradient", "grid", "attack")
 
@@ -70,7 +71,9 @@ class EvaluateConfig(Config):
         None, "Data", "Evaluate the first test images only, this many; default: all.", low=1
     )
 
-    measures: tuple[str, ...] = option(MEASURES, "Measures", "What to measure.", choices=MEASURES)
+    measures: tuple[str, ...] = option(
+        MEASURES, "Measures", "What to measure.", choices=MEASURES, distinct=True
+    )
     max_rotation: float | None = option(
         None,
         "Measures",
@@ -175,17 +178,26 @@ class EvaluateConfig(Config):
         check_grid_counts(self.grid_counts)
         if self.input_range[0] == self.input_range[1]:
             raise ValueError("--input_range must be two different numbers.")
-        self._check_output()
+        self._check_parts()
+        if self.output is not None:
+            self._check_output()
 
-    def _check_output(self) -> None:
+    def _check_parts(self) -> None:
         if self.shard is not None and self.merge:
             raise ValueError("give --shard or --merge, not both.")
         if self.merge and self.resume:
             raise ValueError("--resume has no effect with --merge, which evaluates nothing.")
         if self.shard is not None:
             shards.parse(self.shard)
-        if self.output is not None and not self.output.endswith(".json"):
-            raise ValueError(f"--output must end in .json, got '{self.output}'.")
+
+    def _check_output(self) -> None:
+        file = pathlib.Path(self.output)
+        files.check_suffix("--output", self.output, ".json")
+        if file.name == "results.json":
+            raise ValueError("--output must not be results.json, where train keeps its results.")
+        if file.is_dir():
+            raise ValueError(f"--output: '{self.output}' is a folder.")
+        files.check_folder("--output", file.parent)
 
     def filled_from(self, run: RunConfig) -> EvaluateConfig:
         """Returns this evaluation with what is not set taken from the run."""

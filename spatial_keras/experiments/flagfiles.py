@@ -67,7 +67,7 @@ def names() -> list[str]:
 
 def _lines(file: pathlib.Path) -> list[str]:
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"flagfile {file} cannot be read: {error}") from error
     return [line for line in lines if line and not line.startswith(("#", "//"))]

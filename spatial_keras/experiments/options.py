@@ -35,6 +35,7 @@ class Option:
       most: the largest size that anybody can mean; by default 10^9 for integers, 10^30 for numbers.
       choices: the texts allowed.
       count: how many numbers or texts there must be.
+      distinct: whether none of them may be there twice.
       percent: whether a percentage, such as "10%", is allowed in the place of a number.
       recorded: whether results may depend on it; the others say where files lie or what is shown.
     """
@@ -48,6 +49,7 @@ class Option:
     most: float | None = None
     choices: tuple[str, ...] | None = None
     count: int | None = None
+    distinct: bool = False
     percent: bool = False
     recorded: bool = True
 
@@ -130,6 +132,8 @@ class Flag:
                 raise ValueError(self._wanted(self.text(value)))
             for each in value:
                 self._check_one(each)
+                if option.distinct and value.count(each) > 1:
+                    raise ValueError(f"--{self.name} has '{each}' {value.count(each)} times.")
         else:
             self._check_one(value)
 

@@ -118,6 +118,8 @@ class RunConfig(Config):
         "Of pgd's steps in tx, ty (pixels) and rotation (degrees), e.g. 2,2,2, the original's; "
         "default: a quarter of each bound.",
         count=3,
+        low=0,
+        most=shared_options.LARGEST_SIZE,
     )
     pgd_start: str | None = option(
         None,

@@ -18,6 +18,8 @@ from spatial_keras.support import files
 FLAGS_FILE = "run.flags"
 RESULTS_FILE = "results.json"
 _LOCK_FILE = ".lock"
+# What a folder with this flagfile is.
+_HOLDERS = {FLAGS_FILE: "a run", "search.flags": "a search"}
 # Version 0.1.0 did not write all of it.
 _OPTIONAL = ("training_accuracies", "versions")
 
@@ -208,6 +210,18 @@ def check(path: pathlib.Path, config: Config, flags_file: str = FLAGS_FILE) -> N
     _is_to_be_written(path, config, flags_file)
 
 
+def check_holds_nothing_else(path: pathlib.Path, flags_file: str | None = None) -> None:
+    """Raises ValueError if a folder is that of a run or of a search.
+
+    Args:
+      path: the folder, which need not exist.
+      flags_file: the name of the flagfile that it may have.
+    """
+    for name, holder in _HOLDERS.items():
+        if name != flags_file and (path / name).exists():
+            raise ValueError(f"{path} is the folder of {holder}; choose another --output_dir.")
+
+
 def _is_to_be_written(path: pathlib.Path, config: Config, flags_file: str) -> bool:
     """Returns whether the flagfile is missing, or has lost lines; none contradicts `config`.
 
@@ -216,6 +230,7 @@ def _is_to_be_written(path: pathlib.Path, config: Config, flags_file: str) -> bo
       ValueError: it is of another configuration.
     """
     file = path / flags_file
+    check_holds_nothing_else(path, flags_file)
     if not file.exists():
         return True
     try:

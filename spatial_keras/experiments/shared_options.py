@@ -9,7 +9,7 @@ from spatial_keras.experiments import distribution
 from spatial_keras.experiments.options import option
 from spatial_keras.geometry.sampling import FILLS
 
-_LARGEST_SIZE = 2048
+LARGEST_SIZE = 2048
 
 
 def data_dir() -> Any:
@@ -22,7 +22,7 @@ def data_dir() -> Any:
 def image_size(default: str) -> Any:
     """Returns the field of the images' size; without it they have that of `default`."""
     text = f"Resize all images to this height and width; default: {default}."
-    return option(None, "Data", text, low=1, most=_LARGEST_SIZE)
+    return option(None, "Data", text, low=1, most=LARGEST_SIZE)
 
 
 def test_fraction() -> Any:

@@ -32,6 +32,7 @@ class TableConfig(Config):
         None,
         "Table",
         "Rows of the table of defenses with commas between, e.g. std,std_star,wo10_kl.",
+        distinct=True,
     )
     seeds: int = option(
         3, "Table", "Runs of each defense, with the seeds 0, 1, ...", low=1, most=1000
@@ -49,10 +50,6 @@ class TableConfig(Config):
         """Raises ValueError if there are no defenses, or flags have no effect on any of them."""
         if not self.defenses:
             raise ValueError("give --defenses=NAME,NAME,..., e.g. --defenses=std,std_star,wo10_kl.")
-        for name in self.defenses:
-            if self.defenses.count(name) > 1:
-                count = self.defenses.count(name)
-                raise ValueError(f"--defenses has '{name}' {count} times.")
         found = [run_config.ineffective(defenses.get(name)).keys() for name in self.defenses]
         default = RunConfig()
         for name in set.intersection(*map(set, found)):
@@ -297,6 +294,7 @@ def prepare(config: TableConfig) -> Comparison:
     Raises:
       ValueError: values do not go together, or a folder holds another run.
     """
+    run_folder.check_holds_nothing_else(config.folder)
     runs, run = config.runs(), config.run
     task = {**config.texts(), "output_dir": str(config.folder)}
     distributed = distribution.get(run.distribute, run.worker_timeout, task)

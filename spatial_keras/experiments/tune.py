@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras_tuner as kt
@@ -30,11 +30,15 @@ from spatial_keras.experiments.hyper_model import (
 from spatial_keras.experiments.options import Config, nested, option
 from spatial_keras.experiments.run_config import MOST_CANDIDATES, RunConfig
 from spatial_keras.experiments.trials import Trial, Trials
-from spatial_keras.support import files
+from spatial_keras.support import files, validation
 from spatial_keras.training import defenses
 
 FLAGS_FILE, BEST_FILE = "search.flags", "best.flags"
 _MAX_TRIALS = 20
+# Of the weights and learning rates to try: what nobody can mean is beyond.
+_LARGEST = 1e6
+# KerasTuner's environment variable: which process of several this is.
+_PROCESS = "KERASTUNER_TUNER_ID"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +66,7 @@ class TuneConfig(Config):
         "the paper's and 4 times that, unless --lambda gives one.",
         count=2,
         low=0,
+        most=_LARGEST,
         exclusive_low=True,
     )
     learning_rates: tuple[float, ...] | None = option(
@@ -70,6 +75,7 @@ class TuneConfig(Config):
         "Smallest and largest learning rate to try, e.g. 0.03,0.3; default: --learning_rate.",
         count=2,
         low=0,
+        most=_LARGEST,
         exclusive_low=True,
     )
     ks: tuple[int, ...] | None = option(
@@ -78,6 +84,7 @@ class TuneConfig(Config):
         "The k of Wo-k to choose from, e.g. 1,5,10; default: that of --defense.",
         low=1,
         most=MOST_CANDIDATES,
+        distinct=True,
     )
     validation_images: int = option(
         300,
@@ -112,6 +119,9 @@ class TuneConfig(Config):
             raise ValueError(
                 "--max_trials has no effect on --tuner=hyperband, whose plan is fixed."
             )
+        if self.tuner == "hyperband":
+            # Its shortest trials have a ninth of them.
+            validation.check_integer("--steps with --tuner=hyperband", self.run.steps, EPOCHS)
         defense = defenses.get(self.run.defense)
         if self.lambdas and self.run.lambda_ is not None:
             raise ValueError("give --lambda or --lambdas, not both.")
@@ -156,6 +166,9 @@ class _Tuner(kt.Tuner):
         self._say = say
         super().__init__(**options)
 
+    def reload(self) -> None:
+        """Has nothing to do: `search_state` has restored the oracle, which knows all."""
+
     def run_trial(self, trial: kt.engine.trial.Trial) -> dict[str, float]:
         hp, number = trial.hyperparameters, int(trial.trial_id) + 1
         chosen = ", ".join(f"{k} {v:.3g}" for k, v in hp.values.items() if "/" not in k)
@@ -181,12 +194,14 @@ class Study:
       oracle: chooses.
       hyper_model: runs the trials.
       folder: of the search.
+      notes: what was found damaged in the folder, for people.
     """
 
     config: TuneConfig
     oracle: kt.Oracle
     hyper_model: ExperimentHyperModel
     folder: run_folder.RunFolder
+    notes: Sequence[str] = ()
 
     def run(self, say: Callable[[str], Any]) -> Trials | None:
         """Runs all trials that have not ended, and writes table, figure and best.flags.
@@ -197,6 +212,8 @@ class Study:
         Returns:
           The trials; None on a worker, where they are unknown: the chief has them.
         """
+        for line in self.notes:
+            say(line)
         tuner = _Tuner(
             say,
             oracle=self.oracle,
@@ -258,7 +275,6 @@ def prepare(config: TuneConfig) -> Study:
       ValueError: values do not go together, or the folder holds another search.
     """
     run_folder.check(config.folder, config, FLAGS_FILE)
-    search_state.check(config.folder)
     run = config.trial
     if distribution.resolved(run.distribute) == "multi_worker":
         raise ValueError(
@@ -268,23 +284,46 @@ def prepare(config: TuneConfig) -> Study:
     images = train.load_images(run)
     train.select_images(run, images)  # rejects what does not fit
     hyper_model = ExperimentHyperModel(run, config.space, images)
-    hyper_model.build(kt.HyperParameters())  # rejects what does not fit
-    # In KerasTuner's distributed mode several processes share the folder.
-    alone = "KERASTUNER_TUNER_ID" not in os.environ
-    folder = run_folder.RunFolder(config.folder, config, FLAGS_FILE, alone)
-    return Study(config, _oracle(config), hyper_model, folder)
+    space = kt.HyperParameters()
+    hyper_model.build(space)  # rejects what does not fit
+    # In KerasTuner's distributed mode several processes share the folder, and the chief chooses.
+    process = os.environ.get(_PROCESS)
+    folder = run_folder.RunFolder(config.folder, config, FLAGS_FILE, alone=process is None)
+    try:
+        is_worker = process is not None and "chief" not in process
+        oracle, notes = (_oracle(config, space), []) if is_worker else _restored(config, space)
+    except BaseException:
+        folder.close()
+        raise
+    return Study(config, oracle, hyper_model, folder, notes)
 
 
-def _oracle(config: TuneConfig) -> kt.Oracle:
-    common = {"objective": OBJECTIVE, "seed": config.run.seed + 1}  # 0 would be a random one
+def _restored(config: TuneConfig, space: kt.HyperParameters) -> tuple[kt.Oracle, list[str]]:
+    """Returns what chooses the trials, as it was last, and what was found damaged."""
+    oracle = _oracle(config, space)
+    try:
+        search_state.restore(oracle)
+    except search_state.DamagedSearchError as error:
+        # The choice depends on the seed and on results alone.
+        again = "the trials are chosen again, and those that have finished are not trained again."
+        return _oracle(config, space), [f"{error}: {again}"]
+    return oracle, []
+
+
+def _oracle(config: TuneConfig, space: kt.HyperParameters) -> kt.Oracle:
+    options = {
+        "objective": OBJECTIVE,
+        "seed": config.run.seed + 1,  # 0 would be a random one
+        "hyperparameters": space.copy(),
+    }
     if config.tuner == "hyperband":
-        oracle = kt.oracles.HyperbandOracle(max_epochs=EPOCHS, factor=FACTOR, **common)
+        kind = kt.oracles.HyperbandOracle
+        options.update(max_epochs=EPOCHS, factor=FACTOR)
     else:
         kinds = {
             "random": kt.oracles.RandomSearchOracle,
             "bayesian": kt.oracles.BayesianOptimizationOracle,
         }
-        number = config.max_trials or _MAX_TRIALS
-        oracle = kinds[config.tuner](max_trials=number, **common)
-    oracle.verbose = 0
-    return oracle
+        kind = kinds[config.tuner]
+        options["max_trials"] = config.max_trials or _MAX_TRIALS
+    return search_state.oracle(kind, config.folder, **options)

@@ -46,7 +46,7 @@ def get(name: str, **options: Any) -> tf.keras.Model:
     """
     if name.startswith(applications.PREFIX):
         return applications.application(name, **options)
-    known = re.fullmatch(r"([a-z_]+)(\d+)", name)
+    known = re.fullmatch(r"([a-z_]+)(0|[1-9][0-9]*)", name)
     if not known or known[1] not in _FAMILIES:
         raise ValueError(validation.unknown_name("model", name, (*NAMES, *applications.names())))
     return _FAMILIES[known[1]](int(known[2]), **options)

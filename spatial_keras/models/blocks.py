@@ -10,6 +10,9 @@ from spatial_keras.support import validation
 
 layers = tf.keras.layers
 
+# The deepest that was published for images of this size.
+_DEEPEST = 1202
+
 
 def blocks_per_stage(depth: int) -> int:
     """Returns n, the residual blocks in each of the three stages of a network of depth 6n + 2.
@@ -18,7 +21,7 @@ def blocks_per_stage(depth: int) -> int:
       TypeError: the depth is not an integer.
       ValueError: it is another one.
     """
-    validation.check_integer("depth", depth, 8)
+    validation.check_integer("depth", depth, 8, _DEEPEST)
     if depth % 6 != 2:
         near = 6 * max(1, round((depth - 2) / 6)) + 2
         raise ValueError(f"depth must be 6n + 2 (8, 14, 20, 32, ...), got {depth}; nearest {near}.")

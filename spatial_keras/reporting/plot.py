@@ -15,6 +15,7 @@ from spatial_keras.experiments.options import Config, option
 from spatial_keras.experiments.variants import Variant
 from spatial_keras.reporting import subject
 from spatial_keras.reporting.subject import Subject
+from spatial_keras.support import files
 
 FIGURE_NAMES = (
     "rotations", "cost", "no_trade_off", "lambda", "failures", "sample_efficiency",
@@ -40,6 +41,7 @@ class PlotConfig(Config):
         "Figures",
         f"{', '.join(FIGURE_NAMES)}: one or several, with commas between.",
         choices=FIGURE_NAMES,
+        distinct=True,
     )
     all: bool = option(False, "Figures", "All figures that --runs and --run can be drawn for.")
     runs: str | None = option(
@@ -81,6 +83,7 @@ class PlotConfig(Config):
         for name in ("data_dir", "image"):
             if getattr(self, name) is not None and self.run is None:
                 raise ValueError(f"--{name} has no effect without --run.")
+        files.check_folder("--output_dir", pathlib.Path(self.output_dir))
 
 
 class ImpossibleError(ValueError):
@@ -166,7 +169,7 @@ def prepare(config: PlotConfig) -> Gallery:
     """
     runs, damaged = (None, ()) if config.runs is None else _read(pathlib.Path(config.runs))
     return Gallery(
-        list(dict.fromkeys(config.figures or FIGURE_NAMES)),
+        config.figures or FIGURE_NAMES,
         bool(config.figures),
         runs,
         config.run,

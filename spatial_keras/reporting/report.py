@@ -41,6 +41,7 @@ class ReportConfig(Config):
         "Two defenses, e.g. wo10_at,wo10_kl: by how much the second makes fewer errors on the grid "
         "than the first, from pairs of runs with the same seed and training images.",
         count=2,
+        distinct=True,
     )
     output: str | None = option(
         None,
@@ -53,8 +54,9 @@ class ReportConfig(Config):
         """Raises ValueError if there are no runs, or the output is not an HTML file."""
         if self.runs is None:
             raise ValueError("give --runs=FOLDER with runs of train.py or table.py in it.")
-        if self.output is not None and not self.output.endswith(".html"):
-            raise ValueError(f"--output must end in .html, got '{self.output}'.")
+        if self.output is not None:
+            files.check_suffix("--output", self.output, ".html")
+        files.check_folder("--output", self.file.parent)
         if self.data_dir is not None and not self.best_run:
             raise ValueError("--data_dir has no effect with --nobest_run.")
         for name in self.compare or ():
@@ -212,6 +214,7 @@ def prepare(config: ReportConfig) -> Page:
     Raises:
       ValueError: there is no finished run.
     """
+    train.check_data_dir(config.data_dir)
     folder = pathlib.Path(config.runs)
     found = variants.find(folder)
     if not found.finished:

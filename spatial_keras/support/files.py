@@ -15,6 +15,10 @@ from typing import Any
 
 import numpy as np
 
+_REASONS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO, errno.EISDIR,
+    errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG,
+)  # fmt: skip
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -68,8 +72,7 @@ def failures_named(path: pathlib.Path) -> Iterator[None]:
 
 def system_reason(error: BaseException) -> str | None:
     """Returns what the system says of a failed write, such as "No space left on device"."""
-    codes = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
-    texts = (os.strerror(code) for code in codes)
+    texts = (os.strerror(code) for code in _REASONS)
     own = error.strerror if isinstance(error, OSError) else None
     return next((text for text in texts if text.lower() in str(error).lower()), own)
 
@@ -82,6 +85,31 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def write_arrays(path: pathlib.Path, **arrays: np.ndarray) -> None:
     """Writes arrays to an `.npz` file."""
     write(path, lambda temporary: np.savez(temporary, **arrays))
+
+
+def check_suffix(name: str, path: str, suffix: str) -> None:
+    """Raises ValueError if a path is not that of a file with this suffix.
+
+    Args:
+      name: of the flag, for the message.
+      path: of the file, which need not exist.
+      suffix: with its dot.
+    """
+    stem = pathlib.Path(path).name.removesuffix(suffix)
+    if not path.endswith(suffix) or not stem.strip("."):
+        raise ValueError(f"{name} must be NAME{suffix}, got '{path}'.")
+
+
+def check_folder(name: str, folder: pathlib.Path) -> None:
+    """Raises ValueError if a folder is not there and cannot be made, as a file is in its place.
+
+    Args:
+      name: of the flag, for the message.
+      folder: which need not exist.
+    """
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"{name}: '{path}' is a file, where a folder belongs.")
 
 
 def sweep(folder: pathlib.Path) -> None:

@@ -157,7 +157,7 @@ def get(name: str | Defense) -> Defense:
         return Defense(name, cross_entropy="natural", shift=4)
     if name == "std_star":
         return Defense(name, search_kind="worst_of_k", k=1)
-    parts = r"((?:wo|pgd)(?=\d)|grid(?=_))(\d*)_([a-z0-9]+?)(?:_(nat|mix))?"
+    parts = r"((?:wo|pgd)(?=[0-9])|grid(?=_))(0|[1-9][0-9]*|)_([a-z0-9]+?)(?:_(nat|mix))?"
     match = re.fullmatch(parts, name)
     if not match or match[3] not in _METHODS:
         raise ValueError(validation.unknown_name("defense", name, _EXAMPLES))

@@ -43,6 +43,54 @@ NO_EFFECT = {
     "plot": ["--image=3", "--data_dir=.", "--figures=cost"],
     "report": ["--nobest_run --data_dir=.", "--compare=wo10_at,wo10_lk", "--output=a.pdf"],
 }  # fmt: skip
+# What a hostile user came up with beside.
+BY_HAND = {
+    "train": [
+        "--width=1e9", "--width=1e308", "--width=0", "--width=-0", "--seed=2147483648",
+        "--max_rotation=181", "--max_translation=100%", "--max_translation=-1%",
+        "--max_translation=nan%", "--max_translation=%", "--max_translation=1%%",
+        "--defense=grid_kl --grid_counts=0,0,0", "--defense=grid_kl --grid_counts=-1,-1,-1",
+        "--defense=grid_kl --grid_counts=1000,1000,2", "--defense=grid5_kl", "--defense=wo0_kl",
+        "--defense=pgd2_kl --pgd_step_sizes=-1,-1,-1",
+        "--defense=pgd2_kl --pgd_step_sizes=1e30,1,1",
+        "--defense=pgd2_kl --pgd_step_sizes=inf,1,1", "--defense=pgd2_kl --pgd_step_sizes=-0,0,0",
+        "--defense=wo-1_kl", "--defense=wo010_kl", "--defense=wo1.5_kl", "--defense=WO10_KL",
+        "--defense=wo99999999999999999999_kl", "--defense=wo10_kl,std", "--defense=pgd0_kl",
+        "--defense=wo\u0661\u0660_kl", "--model=keras:VGG16 --width=2", "--unsafe",
+        "--weights=x.h5", "--max_time=0s", "--max_time=-1h", "--max_time=1d", "--max_time=1.5h",
+        "--max_time=h", "--max_time=99999999999999h", "--checkpoint_every=0", "--crop=0",
+        "--crop=1.1", "--test_fraction=nan", "--mirror=perhaps", "--stream=maybe", "--image_size=0",
+        "--worker_timeout=0", "--undefok=nothing --nothing=1", "--undefok", "--help=3", "--noxla",
+        "--steps=4 --steps=x", "--mixed_precision=True", "--schedule=linear", "--search_from=1",
+        "--weight_decay=-1", "-- --steps=4", "--nosteps", "--xla=true", "--fill=red",
+        "--sync_batch_norm --xla=on", "--flagfile=/dev/zero", "--steps=1e3", "--batch_size=2.0",
+    ],
+    "tune": [
+        "--lambdas=1,inf", "--lambdas=nan,1", "--lambdas=1,1e30", "--learning_rates=1,1e30",
+        "--learning_rates=0.1,0.1", "--ks=1,1", "--ks=10001", "--max_trials=10001", "--tuner=grid",
+        "--tuner=hyperband --steps=8", "--test_images=3", "--profile_steps=2,3", "--ks=1,,5",
+        "--defense=std_star", "--ks=5.0", "--lambdas=1,2,3",
+    ],
+    "table": [
+        "--defenses=,", "--defenses=std,,wo2_at", "--seeds=1001", "--seed=3", "--defense=std",
+        "--seeds=1.0", "--max_time=1", "--seeds=-0x1", "--profile_steps=5,2",
+    ],
+    "evaluate": [
+        "--model=x.keras", "--run=", "--measures=natural,", "--measures=natural,natural",
+        "--measures=Natural", "--grid_counts=0,0,0", "--grid_counts=1000,1000,2",
+        "--grid_counts=-1,-1,-1", "--max_rotation=-1", "--output=x.txt", "--output=d.json/",
+        "--output=.json", "--output=/x/..json", "--output=results.json", "--output=x/results.json",
+        "--input_range=1,1", "--outputs=softmax", "--batch_size=65537", "--draws=10001", "--map=2",
+        "--attack_refinements=-1", "--nounsafe=1", "--max_translation=3px", "--limit=all",
+    ],
+    "plot": [
+        "--image=1", "--run=missing", "--noall", "--figures=cost --all", "--output_dir=/dev/null/x",
+    ],
+    "report": [
+        "--compare=std", "--compare=std,std", "--compare=std,wo2_kl,wo3_kl", "--compare=std,stdd",
+        "--output=.html", "--output=x.html/", "--output=/dev/null/x.html", "--best_run=maybe",
+    ],
+}  # fmt: skip
 NUMBERS = (
     "nan",
     "inf",
@@ -147,31 +195,46 @@ def malformed(rng, flagfiles):
     return name, [*RIGHT[name], *(made.split() if kind == "effect" else [made])], number
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_no_malformed_command_is_accepted_and_each_gets_one_line(
-    seed, flagfiles, capsys, monkeypatch, tmp_path
-):
+@pytest.fixture(name="refused")
+def make_refused(capsys, monkeypatch, tmp_path):
+    """Calls a command that must end with one line; returns that."""
     monkeypatch.chdir(tmp_path)
     for name in {*commands.NAMES} - {"train"}:
         module = importlib.import_module(f"spatial_keras.commands.{name}")
         monkeypatch.setattr(module, "main", lambda config: pytest.fail(f"accepted {config}"))
     # Flags without effect on the defense are found where the run begins.
     monkeypatch.setattr(train, "load_images", lambda config: pytest.fail(f"accepted {config}"))
-    rng = random.Random(seed)
-    for _ in range(100):
-        name, arguments, number = malformed(rng, flagfiles)
+
+    def refused(name, arguments):
         with pytest.raises(SystemExit) as end:
             commands.run(name, arguments)
         found = capsys.readouterr()
         assert end.value.code == 2, arguments
         assert found.err.startswith("error: ") and found.err.count("\n") == 1, arguments
         assert "Traceback" not in found.err and not found.out, arguments
+        return found.err
+
+    yield refused
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", commands.NAMES)
+def test_what_was_made_by_hand_is_refused(name, refused):
+    for text in BY_HAND[name]:
+        refused(name, [*RIGHT[name], *text.split()])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_malformed_command_is_accepted_and_each_gets_one_line(seed, flagfiles, refused):
+    rng = random.Random(seed)
+    for _ in range(100):
+        name, arguments, number = malformed(rng, flagfiles)
+        line = refused(name, arguments)
         if number is not None:
-            assert found.err.endswith(f"; the nearest allowed is {number}.\n"), arguments
+            assert line.endswith(f"; the nearest allowed is {number}.\n"), arguments
             flags = {flag.name: flag for flag in options.all_flags(CONFIGS[name])}
             flag = flags[arguments[-1][2:].split("=")[0]]
             flag.check(flag.parse(str(number)))
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", commands.NAMES)

@@ -58,6 +58,12 @@ def test_digits_are_resized_bilinearly(size):
     np.testing.assert_allclose(large, expected, atol=0.501)
 
 
+@pytest.mark.parametrize("name", ["digits", "folder:somewhere"])
+def test_a_folder_of_tfds_has_no_effect(tmp_path, name):
+    with pytest.raises(ValueError, match=f"^--data_dir has no effect: '{name}' is not of Tens"):
+        data.get(name, tmp_path)
+
+
 @pytest.mark.parametrize("options", [{"crop": 0.5, "image_size": 16}, {"stream": "on"}])
 def test_digits_are_whole_and_in_memory(options):
     with pytest.raises(ValueError, match="are for images in files, not for 'digits'"):

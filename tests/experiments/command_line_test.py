@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 
 import pytest
+import tensorflow as tf
 
 from spatial_keras.experiments import command_line
 from spatial_keras.experiments.options import Config, option
@@ -19,7 +21,7 @@ class Example(Config):
     name: str | None = option(None, "Second", "A name.")
     kind: str = option("one", "Second", "A kind.", choices=("one", "other"))
     loud: bool = option(False, "Second", "Whether to shout.")
-    sizes: tuple[int, ...] | None = option(None, "Second", "Sizes.")
+    sizes: tuple[int, ...] | None = option(None, "Second", "Sizes.", distinct=True)
     place: str | None = option(None, "Second", "Where.", recorded=False)
 
 
@@ -66,6 +68,10 @@ def test_an_unreadable_flagfile_is_named(tmp_path):
         ("--kind=third", "third"),
         ("--sizes=1,x", "--sizes must be integers with commas between, got '1,x'"),
         ("stray", "not a flag: stray"),
+        ("--undefok=numbr", "Unknown command line flag 'undefok'"),
+        ("--number=\x1b[2J\0", r"--number must be an integer, got '\x1b[2J\x00'."),
+        (f"--number={'x' * 5000}", "--number must be an integer, got 'xxx"),
+        ("--sizes=1,2,1", "--sizes has '1' 2 times."),
     ],
 )
 def test_mistakes_end_the_program_in_one_line(capsys, argument, message):
@@ -73,7 +79,7 @@ def test_mistakes_end_the_program_in_one_line(capsys, argument, message):
         command_line.run(pytest.fail, Example, "", [argument])
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and message in line
+    assert line.startswith("error: ") and message in line and len(line) < 2100
 
 
 def test_errors_within_are_the_programs_own():
@@ -82,6 +88,24 @@ def test_errors_within_are_the_programs_own():
 
     with pytest.raises(ValueError, match="of ours"):
         command_line.run(main, Example, "", [])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 1 TiB"),
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor [9,9] [Op:Mul]"),
+    ],
+)
+def test_too_little_memory_is_one_line(capsys, error):
+    def main(config):
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        command_line.run(main, Example, "", [])
+    assert end.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(r"error: not enough memory \((Unable to|OOM when) alloc.*\)\.$", line)
 
 
 def test_help_has_the_head_and_the_defaults(capsys):

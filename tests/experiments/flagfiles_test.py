@@ -90,6 +90,11 @@ def test_mistakes(name, message):
         flagfiles.expand([f"--flagfile={name}"])
 
 
+def test_the_mark_that_some_editors_write_first():
+    pathlib.Path("marked").write_bytes(b"\xef\xbb\xbf--seed=1\r\n")
+    assert flagfiles.expand(["--flagfile=marked"]) == ["--seed=1"]
+
+
 def test_a_flagfile_that_is_not_named():
     with pytest.raises(ValueError, match="no flagfile ''"):
         flagfiles.expand(["--flagfile"])

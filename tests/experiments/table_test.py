@@ -325,6 +325,15 @@ def test_the_folder_of_another_table_is_refused_as_it_is(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["resnet8_wo2_kl_seed0"]
 
 
+def test_the_folder_of_a_run_or_of_a_search_is_refused(tmp_path):
+    for name, holder in (("run.flags", "a run"), ("search.flags", "a search")):
+        (tmp_path / name).write_text("")
+        with pytest.raises(ValueError, match=f"is the folder of {holder}; choose another"):
+            prepared(tmp_path)
+        (tmp_path / name).unlink()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_in_the_way_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="cannot write to"):

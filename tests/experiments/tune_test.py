@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import shutil
 
 import keras_tuner as kt
@@ -135,6 +136,36 @@ def test_a_search_that_was_killed_goes_on(tmp_path, runs):
     assert len(runs) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "damaged"),
+    [
+        ("--max_trials=3", "oracle.json"),
+        ("--max_trials=3", "trial_*/trial.json"),
+        ("--max_trials=3 --tuner=bayesian", "oracle.json"),
+        pytest.param("--tuner=hyperband", "trial_*/trial.json", marks=pytest.mark.slow),
+    ],
+)
+def test_a_search_with_damaged_files_chooses_the_same_trials(tmp_path, runs, options, damaged):
+    options = options.split()
+    search(prepared(tmp_path / "whole", *options))
+    expected, runs[:] = list(runs), []
+    runs.errors[3] = KeyboardInterrupt()
+    killed = tmp_path / "killed"
+    with pytest.raises(KeyboardInterrupt):
+        search(prepared(killed, *options))
+    file = sorted(killed.glob(damaged))[0]
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    (killed / "tuner0.json").write_bytes(b"")
+    runs.clear()
+    runs.errors.clear()
+    trials, lines = search(prepared(killed, *options))
+    # Those that had ended have results in their folders, which the tests' runs do not look for.
+    assert runs == expected and len(trials.trials) == len(expected)
+    again = f"{file} is damaged .*: the trials are chosen again, and those that have finished"
+    assert re.match(again, lines[0]) and lines[1].startswith("trial 1: ")
+    assert file.with_name(f"damaged_{file.name}").exists()
+
+
 def test_hyperband_gives_the_best_more_steps(tmp_path, runs):
     trials, _ = search(prepared(tmp_path, "--tuner=hyperband"))
     assert trials.chosen == ["lambda", "steps"]
@@ -198,6 +229,10 @@ def test_lambda_may_be_fixed(tmp_path, runs):
         ("--lambda=2", "^there is nothing to search"),
         ("--max_trials=0", "^--max_trials must be at least 1"),
         ("--max_trials=3 --tuner=hyperband", "^--max_trials has no effect on --tuner=hyperband"),
+        ("--ks=1,5,1", "^--ks has '1' 2 times"),
+        ("--lambdas=1,1e30", "^--lambdas must be at most 1000000.0, got 1e[+]30"),
+        ("--learning_rates=1,inf", "^--learning_rates must be more than 0, got inf"),
+        ("--tuner=hyperband --steps=8", "^--steps with --tuner=hyperband must be at least 9"),
         ("--validation_images=0", "^--validation_images must be at least 1, got 0"),
         ("--steps=0", "^--steps must be at least 1"),
         ("--model=resnet9", "^depth must be 6n [+] 2"),
@@ -214,4 +249,8 @@ def test_the_folder_of_another_search_is_refused(tmp_path, runs):
     with pytest.raises(ValueError, match="--tuner is random there, bayesian here"):
         prepared(tmp_path, "--max_trials=1", "--tuner=bayesian")
     shutil.rmtree(tmp_path)
+    (tmp_path / "run").mkdir(parents=True)
+    (tmp_path / "run" / "run.flags").write_text("")
+    with pytest.raises(ValueError, match="is the folder of a run; choose another"):
+        prepared(tmp_path / "run")
     prepared(tmp_path, "--max_trials=1", "--tuner=bayesian")

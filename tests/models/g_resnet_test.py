@@ -318,7 +318,7 @@ def test_the_gradient_search_goes_through_it():
     "options, error, message",
     [
         ({"depth": 33}, ValueError, r"depth must be 6n \+ 2 .*, got 33; nearest 32\."),
-        ({"depth": 2}, ValueError, "depth must be at least 8, got 2"),
+        ({"depth": 2}, ValueError, r"depth must be in \[8, 1202\], got 2"),
         ({"depth": "44"}, TypeError, "depth must be an integer, got '44'"),
         ({"num_classes": 0}, ValueError, "num_classes must be at least 1, got 0"),
         ({"width": 0.01}, ValueError, "width must be at least 0.0625, got 0.01"),

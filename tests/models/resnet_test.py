@@ -92,7 +92,12 @@ def test_number_of_parameters_of_other_widths(width, classes, channels):
     [
         ({"depth": 33}, ValueError, r"depth must be 6n \+ 2 .*, got 33; nearest 32\."),
         ({"depth": 9}, ValueError, r"depth must be 6n \+ 2 .*, got 9; nearest 8\."),
-        ({"depth": 2}, ValueError, "depth must be at least 8, got 2"),
+        ({"depth": 2}, ValueError, r"depth must be in \[8, 1202\], got 2"),
+        (
+            {"depth": 9_999_998},
+            ValueError,
+            r"depth must be in \[8, 1202\], got 9999998",
+        ),
         ({"depth": 8.0}, TypeError, "depth must be an integer, got 8.0"),
         ({"num_classes": 0}, ValueError, "num_classes must be at least 1, got 0"),
         ({"width": 0.01}, ValueError, "width must be at least 0.0625, got 0.01"),

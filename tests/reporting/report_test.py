@@ -285,8 +285,8 @@ def test_the_best_classifier_at_hand_is_drawn(tmp_path, loaded):
         if name != "best":
             (tmp_path / name / "classifier.keras").write_bytes(b"")
     lines = []
-    page = written(tmp_path, "--data_dir=x", say=lines.append)
-    assert loaded == [(str(tmp_path / "b"), "x")]
+    page = written(tmp_path, f"--data_dir={tmp_path}", say=lines.append)
+    assert loaded == [(str(tmp_path / "b"), str(tmp_path))]
     assert "predictions of b," in captions(page)[1] and "at which b is wrong" in captions(page)[2]
     assert [line.split(": ")[1] for line in lines] == ["lambda"]
     for image in page.findall(".//figure//img"):
@@ -348,10 +348,16 @@ def test_mistakes_are_refused(tmp_path):
         prepared()
     with pytest.raises(ValueError, match="--runs: there is no folder '/none'"):
         prepared("--runs=/none")
-    with pytest.raises(ValueError, match=r"--output must end in \.html, got 'a\.pdf'"):
+    with pytest.raises(ValueError, match=r"--output must be NAME\.html, got 'a\.pdf'"):
         prepared(f"--runs={tmp_path}", "--output=a.pdf")
     with pytest.raises(ValueError, match="--data_dir has no effect with --nobest_run"):
         prepared(f"--runs={tmp_path}", "--nobest_run", "--data_dir=.")
+    with pytest.raises(ValueError, match="--data_dir: there is no folder '/none'"):
+        prepared(f"--runs={tmp_path}", "--data_dir=/none")
+    with pytest.raises(ValueError, match="--output: '.*run.flags' is a file, where a folder"):
+        prepared(f"--runs={tmp_path}", f"--output={tmp_path / 'a' / 'run.flags'}/a.html")
+    with pytest.raises(ValueError, match="--compare has 'std' 2 times"):
+        prepared(f"--runs={tmp_path}", "--compare=std,std")
     with pytest.raises(ValueError, match="unknown defense 'wo10_lk'"):
         prepared(f"--runs={tmp_path}").write(str)
     assert not (tmp_path / "report.html").exists()

@@ -104,6 +104,31 @@ def test_what_fails_leaves_the_file_as_it_was(tmp_path):
     assert (tmp_path / "a.txt").read_text() == "whole"
 
 
+def test_a_folder_in_the_place_of_a_file_is_the_reason(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(files.WriteError, match="cannot write .*/a.txt: Is a directory.") as error:
+        files.write_text(tmp_path / "a.txt", "text")
+    # As those see it who end the program with one line.
+    assert files.system_reason(error.value) == "Is a directory"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_path_without_the_suffix_is_named():
+    files.check_suffix("--output", "a/b.c.json", ".json")
+    for path in ("a", "a.html", ".json", "a/.json", "a/..json", "a.json/", "json", "a.json.gz"):
+        with pytest.raises(ValueError, match="^--output must be NAME.json, got '"):
+            files.check_suffix("--output", path, ".json")
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path, tmp_path / "new" / "er"):
+        files.check_folder("--output", folder)
+    for folder in (tmp_path / "file", tmp_path / "file" / "x" / "y"):
+        with pytest.raises(ValueError, match="^--output: '.*/file' is a file, where a folder"):
+            files.check_folder("--output", folder)
+
+
 @pytest.mark.parametrize("error", [OSError("a\nb" + 300 * " c"), KeyError(), IndexError("x")])
 def test_whatever_goes_wrong_in_reading_is_one_line(error):
     with pytest.raises(ValueError, match="^model 'x' cannot be read .*") as found:

@@ -16,7 +16,7 @@ def test_check_name_returns_an_allowed_name(name):
 
 
 @pytest.mark.parametrize(
-    "name, hint", [("cifar1O", "cifar10"), ("svhn", "svhn_cropped"), ("CIFAR100", None)]
+    "name, hint", [("cifar1O", "cifar10"), ("svhn", "svhn_cropped"), ("CIFAR100", "cifar100")]
 )
 def test_check_name_suggests_the_nearest(name, hint):
     with pytest.raises(ValueError) as error:
@@ -32,6 +32,11 @@ def test_check_name_suggests_the_nearest(name, hint):
 def test_check_name_without_a_near_name(name):
     with pytest.raises(ValueError, match=rf"^unknown model '{name}'\. Allowed: cifar10, "):
         validation.check_name("model", name, NAMES)
+
+
+def test_the_nearest_name_may_differ_in_its_case():
+    assert "did you mean 'VGG16'?" in validation.unknown_name("model", "vgg61", ["VGG16", "ResNet"])
+    assert "did you mean 'lamb'?" in validation.unknown_name("optimizer", "LAMB", ["lamb", "sgd"])
 
 
 def test_unknown_name_shows_at_most_twenty():

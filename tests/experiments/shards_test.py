@@ -107,8 +107,8 @@ def test_parts_give_what_the_undivided_evaluation_gives(model, folder, tmp_path)
 def test_parts_of_a_pruned_grid(model, tmp_path):
     options = {"measures": ("natural", "grid", "attack"), "draws": 10, "k": 10}
     options |= {"gradient_steps": 10, "gradient_restarts": 1}
-    for number in range(1, 6):
-        run(model, tmp_path / "a.json", shard=f"{number}/5", **options)
+    for number in (1, 2, 3):
+        run(model, tmp_path / "a.json", shard=f"{number}/3", **options)
     run(model, tmp_path / "a.json", merge=True, **options)
     run(model, tmp_path / "whole" / "a.json", **options)
     check_same(tmp_path, tmp_path / "whole")

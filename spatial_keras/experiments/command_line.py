@@ -199,6 +199,6 @@ def mistakes_refused() -> Iterator[None]:
 
 def _line(error: Exception) -> str:
     """Returns an error's message as one line without control characters, of bearable length."""
-    text = " ".join(str(error).split())
+    text = " ".join(files.message(error).split())
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

@@ -218,8 +218,8 @@ class Study:
             say,
             oracle=self.oracle,
             hypermodel=self.hyper_model,
-            directory=self.config.folder.parent,
-            project_name=self.config.folder.name,
+            directory=self.config.folder,
+            project_name=".",
         )
         try:
             tuner.search()

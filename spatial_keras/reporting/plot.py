@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures, theory
-from spatial_keras.experiments import runs_csv, variants
+from spatial_keras.experiments import runs_csv, train, variants
 from spatial_keras.experiments.options import Config, option
 from spatial_keras.experiments.variants import Variant
 from spatial_keras.reporting import subject
@@ -167,6 +167,7 @@ def prepare(config: PlotConfig) -> Gallery:
     Raises:
       ValueError: they cannot be read.
     """
+    train.check_data_dir(config.data_dir)
     runs, damaged = (None, ()) if config.runs is None else _read(pathlib.Path(config.runs))
     return Gallery(
         config.figures or FIGURE_NAMES,

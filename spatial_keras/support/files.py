@@ -207,5 +207,9 @@ def one_line(error: Exception) -> str:
 
     The names of TensorFlow's nodes and operations are left out.
     """
-    text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error)).strip() or type(error).__name__
-    return textwrap.shorten(text, 200, placeholder=" ...")
+    return textwrap.shorten(message(error), 200, placeholder=" ...")
+
+
+def message(error: Exception) -> str:
+    """Returns an error's message without TensorFlow's nodes and operations, or else its type."""
+    return re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error)).strip() or type(error).__name__

@@ -28,9 +28,10 @@ def check_name(kind: str, name: str, allowed: Iterable[str]) -> str:
 def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> str:
     """Returns the message for an unknown `name`, with the nearest of the `allowed` ones."""
     allowed = list(allowed)
-    folded = {text.lower(): text for text in allowed}
-    near = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.5)
-    hint = f": did you mean '{folded[near[0]]}'?" if near else "."
+    near = difflib.get_close_matches(str(name), allowed, n=1, cutoff=0.5)
+    folded = {text.lower(): text for text in allowed}  # for one in capitals
+    near = near or [folded[text] for text in difflib.get_close_matches(str(name).lower(), folded)]
+    hint = f": did you mean '{near[0]}'?" if near else "."
     shown = ", ".join(allowed[:20]) + (", ..." if len(allowed) > 20 else "")
     return f"unknown {kind} '{name}'{hint} Allowed: {shown}."
 

@@ -209,7 +209,7 @@ def test_resume_of_nothing_starts(folder):
         (("--run=RUN", "--output=x.txt"), "--output must be NAME.json"),
         (("--run=RUN", "--output=.json"), "--output must be NAME.json"),
         (("--run=RUN", "--output=RUN/results.json"), "--output must not be results.json"),
-        (("--run=RUN", "--output=RUN/run.flags/x.json"), "--output: 'RUN/run.flags' is a file"),
+        (("--run=RUN", "--output=RUN/run.flags/x.json"), "--output: .*run.flags. is a file"),
         (("--run=RUN", "--data_dir=RUN"), "--data_dir has no effect: 'digits' is not of"),
         (("--run=RUN", "--dataset=digit"), "did you mean 'digits'"),
         (("--run=RUN", "--image_size=9"), "takes images of 8 x 8 x 1, got 9 x 9 x 1"),

@@ -104,6 +104,14 @@ def test_what_is_written(tmp_path, runs):
     assert "accuracies on 20 held-out training images" in lines[-1]
 
 
+def test_the_folder_may_be_the_present_one(tmp_path, runs, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trials, _ = search(prepared(".", "--max_trials=1"))
+    assert trials.trials[0].results is not None
+    assert {"best.flags", "oracle.json", "trial_0"} <= {file.name for file in tmp_path.iterdir()}
+    assert not (tmp_path / "untitled_project").exists()
+
+
 def test_best_flags_train_on_all_images(tmp_path, runs):
     trials, _ = search(prepared(tmp_path / "a", "--tuner=hyperband"))
     best = f"--flagfile={tmp_path / 'a' / 'best.flags'}"

@@ -238,6 +238,7 @@ def test_a_figure_asked_for_that_cannot_be_drawn_is_refused(tmp_path, saved, nam
         (("--all", "--run=/none"), "--run: there is no folder '/none'"),
         (("--all", "--image=-1"), "--image must be in"),
         (("--all", "--image=1"), "--image has no effect without --run"),
+        (("--figures=failures", "--run=.", "--data_dir=/none"), "there is no folder '/none'"),
         (("--figures=cost,cost", "--runs=."), "--figures has 'cost' 2 times"),
         (("--all", f"--output_dir={__file__}/x"), "--output_dir: '.*_test.py' is a file, where"),
         (("--figures=cost", "--run=."), "--run has no effect: .* --figures=failures,rotations"),

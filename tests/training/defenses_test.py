@@ -156,7 +156,7 @@ def test_a_defense_cannot_be_changed():
         ("wo10_kll", "unknown defense 'wo10_kll': did you mean 'wo10_kl'?"),
         ("std_stat", "unknown defense 'std_stat': did you mean 'std_star'?"),
         ("std*", "unknown defense 'std\\*': did you mean 'std'?"),
-        ("WO10_KL", "unknown defense 'WO10_KL'. Allowed: std, std_star, wo10_at"),
+        ("WO10_KL", "unknown defense 'WO10_KL': did you mean 'wo10_kl'?"),
         ("wo10_kl_rob", "unknown defense 'wo10_kl_rob': did you mean 'wo10_kl'?"),
         ("wo10_kl_nat_mix", "unknown defense 'wo10_kl_nat_mix'"),
         ("wo10_kl_", "unknown defense 'wo10_kl_'"),

@@ -31,9 +31,11 @@ test: .venv/installed
 	.venv/bin/python $(PYTEST)
 
 # What `make test` has shown for both stacks, since neither TensorFlow nor Keras decides it: how
-# KerasTuner is told what to search (the runs in these tests are stubs), what a wheel holds, and the
-# tutorial, whose parts the tests of the library and of the README call on both stacks.
-ONCE = tests/experiments/tune_test.py tests/wheel_test.py tests/docs_test.py::test_the_tutorial_runs
+# KerasTuner is told what to search (the runs in these tests are stubs), what a wheel holds, how the
+# source is laid out, and the tutorial, whose parts the tests of the library and of the README call
+# on both stacks.
+ONCE = tests/experiments/tune_test.py tests/wheel_test.py tests/house_test.py \
+	tests/docs_test.py::test_the_tutorial_runs
 
 # TensorFlow 2.21 with Keras 3 on this same Python, where pip would install the paper's stack.
 test-current: .venv-current/installed

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import ticker
@@ -14,7 +16,8 @@ from spatial_keras.figures import names as point_names
 from spatial_keras.figures import style
 
 _LINE_STYLES = ("-", "--", ":", "-.")
-_SHORT_NAME = 16  # letters
+_ROW_OF_NAMES = 0.14  # inches
+_LONGEST_ROW = 45  # letters
 
 
 @style.styled
@@ -151,10 +154,7 @@ def _accuracies_over(curves: Sequence[Curve], label: str) -> Figure:
     style.check(curves=[curve.name for curve in curves])
     for curve in curves:
         style.check(x=curve.x, grid=curve.grid, natural=curve.natural)
-    # As many names side by side as there is room for.
-    columns = 3 if max(len(curve.name) for curve in curves) <= _SHORT_NAME else 2
-    rows = -(-len(curves) // columns)
-    figure = style.new_figure(style.COLUMN, 3.9 + 0.14 * rows)
+    figure = style.new_figure(style.COLUMN, 3.9)
     upper, lower = figure.subplots(2, 1, sharex=True)
     _scale(lower, np.concatenate([curve.x for curve in curves]))
     groups = list(dict.fromkeys(curve.group for curve in curves))
@@ -176,7 +176,7 @@ def _accuracies_over(curves: Sequence[Curve], label: str) -> Figure:
         axis.set_axisbelow(True)
         axis.set_ylabel(f"{name} accuracy, %")
     lower.set_xlabel(label)
-    figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+    _name_curves(figure, *upper.get_legend_handles_labels())
     return figure
 
 
@@ -197,3 +197,15 @@ def _plain_logarithms(axis: Axes) -> None:
     axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     axis.xaxis.set_minor_locator(ticker.NullLocator())
+
+
+def _name_curves(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> None:
+    """Writes the names below, as many side by side as there is room for."""
+    names = [textwrap.fill(name, _LONGEST_ROW) for name in names]
+    for columns in (3, 2, 1):
+        legend = figure.legend(handles, names, loc="outside lower center", ncols=columns)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
+    rows = -(-len("\n".join(names).splitlines()) // columns)
+    figure.set_figheight(figure.get_figheight() + _ROW_OF_NAMES * rows)

@@ -86,6 +86,16 @@ def test_grid_accuracy_is_above_and_natural_below():
     assert [text.get_text() for text in legend.get_texts()] == [one.name for one in curves]
 
 
+@pytest.mark.parametrize("words", [1, 3, 5, 8, 15])
+def test_names_of_any_length_are_within_the_figure(words):
+    curves = [curve(f"wo10={i} " * words, "KL", [1.0, 2.0]) for i in range(4)]
+    figure = figures.training_cost(curves)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+
+
 def test_a_group_has_one_colour_and_its_lines_differ_otherwise():
     figure, _ = draw_curves()
     lines = [one.lines[0] for one in figure.axes[0].containers]

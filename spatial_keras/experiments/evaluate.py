@@ -224,11 +224,12 @@ def prepare(config: EvaluateConfig) -> Evaluation:
     pixels, labels = np.asarray(images.test_images[first]), images.test_labels[first]
     digest = hashlib.sha256(np.ascontiguousarray(pixels))
     digest.update(np.ascontiguousarray(labels))
-    places = (config.part or shards.WHOLE).places(len(labels))
+    part = config.part or shards.WHOLE
+    places = part.places(len(labels))
     evaluator = evaluation.Evaluator(
         classifier,
-        pixels[places],
-        labels[places],
+        pixels[part.rows],
+        labels[part.rows],
         transformations=config.transformations(*images.test_images.shape[1:3]),
         warp=SpatialWarp.fastest(
             xla=xla, composition=config.composition, fill=config.fill or "black"

@@ -15,11 +15,11 @@ from spatial_keras.experiments import command_line, options
 from spatial_keras.experiments.options import Config
 from spatial_keras.support import files
 
-FLAGS_FILE = "run.flags"
+FLAGS_FILE, SEARCH_FLAGS_FILE = "run.flags", "search.flags"
 RESULTS_FILE = "results.json"
 _LOCK_FILE = ".lock"
 # What a folder with this flagfile is.
-_HOLDERS = {FLAGS_FILE: "a run", "search.flags": "a search"}
+_HOLDERS = {FLAGS_FILE: "a run", SEARCH_FLAGS_FILE: "a search"}
 # Version 0.1.0 did not write all of it.
 _OPTIONAL = ("training_accuracies", "versions")
 

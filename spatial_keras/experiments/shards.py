@@ -52,7 +52,12 @@ class Shard:
             raise ValueError(
                 f"--shard={self}: there can be {images} parts at most, as many as images."
             )
-        return np.arange(self.number - 1, images, self.count)
+        return np.arange(images)[self.rows]
+
+    @property
+    def rows(self) -> slice:
+        """Which of all images it takes, as a slice: of the whole nothing is copied."""
+        return slice(self.number - 1, None, self.count)
 
     def folder(self, output: pathlib.Path) -> pathlib.Path:
         """Returns where it lies, beside the JSON file of the whole."""

@@ -33,7 +33,7 @@ from spatial_keras.experiments.trials import Trial, Trials
 from spatial_keras.support import files, validation
 from spatial_keras.training import defenses
 
-FLAGS_FILE, BEST_FILE = "search.flags", "best.flags"
+FLAGS_FILE, BEST_FILE = run_folder.SEARCH_FLAGS_FILE, "best.flags"
 _MAX_TRIALS = 20
 # Of the weights and learning rates to try: what nobody can mean is beyond.
 _LARGEST = 1e6

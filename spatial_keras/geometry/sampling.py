@@ -89,10 +89,9 @@ def bilinear(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     Returns:
       Values, [batch, ..., channels].
     """
-    squares = _squares(images)
-    channels, number = images.shape[-1], tf.reduce_prod(size_of(squares))
-    squares = tf.reshape(squares, [-1, number, 4 * channels + 2])
-    height, width = (tf.cast(size, x.dtype) for size in size_of(images))
+    channels, (height, width) = images.shape[-1], size_of(images)
+    squares = tf.reshape(_squares(images), [-1, (height + 1) * (width + 1), 4 * channels + 2])
+    height, width = tf.cast(height, x.dtype), tf.cast(width, x.dtype)
     # A frame of zeros: a point outside of it reads as one on it.
     x = tf.clip_by_value(x, -1.0, width)
     y = tf.clip_by_value(y, -1.0, height)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow turns oneDNN on for some processors only; gradients were 1.7 times faster with it.
@@ -18,153 +17,26 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import benchmark_data  # noqa: E402 - TensorFlow reads these when it is imported
 import benchmark_distribute  # noqa: E402
+import benchmark_steps as steps  # noqa: E402
+import benchmark_timing as timing  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from absl import app, flags  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from spatial_keras import SpatialWarp, TransformationSet, callbacks, data, models
+from spatial_keras import SpatialWarp, TransformationSet, data, models
 from spatial_keras.evaluation import Evaluator  # noqa: E402
 from spatial_keras.experiments import command_line, evaluate, train
 from spatial_keras.experiments.evaluate import EvaluateConfig
 from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.support import validation
-from spatial_keras.training import defenses, losses
-
-_BATCH, _K = 64, 10
-_RNG = np.random.default_rng(0)
-_IMAGES = _RNG.integers(0, 256, [_BATCH, 32, 32, 3]).astype(np.uint8)
-_LABELS = _RNG.integers(0, 10, _BATCH).astype(np.int32)
-
-
-def build(name: str = "resnet32", xla: bool = False, implementation: str | None = None):
-    """Returns a compiled wo10_kl model of CIFAR-10's shapes."""
-    warp = SpatialWarp(implementation) if implementation else SpatialWarp.fastest(xla=xla)
-    model = defenses.get(f"wo{_K}_kl").build(
-        models.get(name), warp=warp, weight_decay=2e-4, xla=xla
-    )
-    model.compile(optimizer=tf.keras.optimizers.SGD(0.01, momentum=0.9), jit_compile=False)
-    return model
-
-
-def training_step(model: tf.keras.Model) -> Callable[[], object]:
-    """Returns a function that takes one training step, as `fit` does.
-
-    Not `train_on_batch`: with Keras 2.15 many of its calls end only after 2.555 s, idle since the
-    step was done after some 1.4 s.
-    """
-    model.make_train_function()
-    batches = iter(tf.data.Dataset.from_tensors((_IMAGES, _LABELS)).repeat())
-    return lambda: {k: float(v) for k, v in model.train_function(batches).items()}
-
-
-def interleaved(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
-    """Times the functions in turn, A B C A B C; returns the seconds of each in every round."""
-    seconds = {name: [] for name in functions}
-    for function in functions.values():
-        function()  # traces and compiles
-    for _ in range(rounds):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: np.array(values) for name, values in seconds.items()}
-
-
-def ratio(above: np.ndarray, below: np.ndarray) -> str:
-    """Returns the median over the rounds of the ratio, as the machine's speed may drift."""
-    return f"{np.median(above / below):.2f}"
-
-
-def inference(classifier: tf.keras.Model, number: int) -> Callable[[], object]:
-    """Returns a function that runs one inference pass over images already on hand."""
-    images = tf.constant(np.resize(_IMAGES, [number, 32, 32, 3]), tf.float32)
-    run = tf.function(lambda x: classifier(x, training=False))
-    return lambda: run(images).numpy()
-
-
-def forward_and_backward(classifier: tf.keras.Model, number: int) -> Callable[[], object]:
-    """Returns a function that computes one gradient of the cross-entropy."""
-    images = tf.constant(np.resize(_IMAGES, [number, 32, 32, 3]), tf.float32)
-    labels = tf.constant(np.resize(_LABELS, number))
-
-    @tf.function
-    def run(images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(losses.cross_entropy(labels, classifier(images, training=True)))
-        return tape.gradient(loss, classifier.trainable_variables)
-
-    return lambda: run(images, labels)[0].numpy()
-
-
-def original(classifier: tf.keras.Model) -> Callable[[], object]:
-    """Returns a function that takes a step the way the original code does.
-
-    The candidates go through the network one after the other, each warped by two ops on a canvas
-    of 64x64, and are selected on the host.
-    """
-    transformations = TransformationSet()
-    run = tf.function(lambda x: classifier(x, training=False))
-    gradient = forward_and_backward(classifier, 2 * _BATCH)
-
-    @tf.function
-    def warp(images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-        canvas = tf.pad(tf.cast(images, tf.float32), [[0, 0], [16, 16], [16, 16], [0, 0]])
-        for part in ([0, 0, 1], [1, 1, 0]):
-            canvas = SpatialWarp("op", "joint")(canvas, parameters * part)
-        return canvas[:, 16:-16, 16:-16]
-
-    def step() -> None:
-        natural = run(tf.cast(_IMAGES, tf.float32))
-        worst_value = np.full(_BATCH, -np.inf)
-        worst_images = np.zeros([_BATCH, 32, 32, 3], np.float32)
-        for number in range(_K):
-            candidates = warp(_IMAGES, transformations.sample([0, number], [_BATCH]))
-            value = losses.kl_divergence(natural, run(candidates)).numpy()
-            larger = value > worst_value
-            worst_value[larger] = value[larger]
-            worst_images[larger] = candidates.numpy()[larger]
-        gradient()
-
-    return step
-
-
-def measure_step(rounds: int) -> list[tuple[str, str, str]]:
-    """One training step of ResNet-32 against its unavoidable parts and the original's way."""
-    model = build()
-    seconds = interleaved(
-        {
-            "step": training_step(model),
-            "inference": inference(model.classifier, _K * _BATCH),
-            "gradient": forward_and_backward(model.classifier, 2 * _BATCH),
-            "original": original(model.classifier),
-        },
-        rounds,
-    )
-    parts = seconds["inference"] + seconds["gradient"]
-    detail = ", ".join(f"{name} {np.median(value):.3f} s" for name, value in seconds.items())
-    return [
-        ("step / unavoidable parts", ratio(seconds["step"], parts), "at most 1.10"),
-        ("step / the original's way", ratio(seconds["step"], seconds["original"]), "at most 0.85"),
-        ("  seconds", detail, ""),
-    ]
-
-
-def measure_xla(rounds: int) -> list[tuple[str, str, str]]:
-    """A training step with XLA against one without, for a large and a small network."""
-    rows = []
-    for name in ("resnet32", "resnet8"):
-        on, off = build(name, xla=True), build(name)
-        seconds = interleaved({"on": training_step(on), "off": training_step(off)}, rounds)
-        rows.append((f"step with XLA / without, {name}", ratio(seconds["on"], seconds["off"]), ""))
-    return rows
 
 
 def measure_warp(rounds: int) -> list[tuple[str, str, str]]:
     """Warping 640 images by the op and by the gather."""
-    images = tf.constant(_IMAGES, tf.float32)
-    parameters = TransformationSet().sample([0, 0], [_BATCH, _K])
+    images = tf.constant(timing.IMAGES, tf.float32)
+    parameters = TransformationSet().sample([0, 0], [timing.BATCH, 10])
     functions = {}
     for name, implementation, xla in (
         ("op", "op", False), ("gather", "gather", False), ("gather, XLA", "gather", True),
@@ -172,9 +44,9 @@ def measure_warp(rounds: int) -> list[tuple[str, str, str]]:
         warp = SpatialWarp(implementation)
         run = tf.function(lambda x, t, warp=warp: warp(x, t), jit_compile=xla)
         functions[name] = lambda run=run: run(images, parameters).numpy()
-    seconds = interleaved(functions, 5 * rounds)
+    seconds = timing.interleaved(functions, 5 * rounds)
     return [
-        (f"warp: {name} / op", ratio(value, seconds["op"]), "")
+        (f"warp: {name} / op", timing.ratio(value, seconds["op"]), "")
         for name, value in seconds.items()
         if name != "op"
     ]
@@ -186,19 +58,6 @@ def measure_memory(rounds: int) -> list[tuple[str, str, str]]:
         [sys.executable, __file__, "--only_steps"], check=True, capture_output=True, text=True
     ).stdout
     return [("peak memory of the step", f"{float(output.split()[-1]):.2f} GB", "under 3 GB")]
-
-
-def measure_logging(rounds: int) -> list[tuple[str, str, str]]:
-    """Ten of TensorBoard's logs, one with a picture, against the thousand steps between them."""
-    model = build()
-    with tempfile.TemporaryDirectory() as folder:
-        classes = tuple("0123456789")
-        logs = callbacks.TensorBoardLogs(model, folder, _IMAGES, _LABELS, classes, every=1)
-        logs.on_train_begin()
-        ten_logs = lambda: [logs.on_steps_end(1, {"loss": 0.5}) for _ in range(10)]  # noqa: E731
-        seconds = interleaved({"step": training_step(model), "logs": ten_logs}, rounds)
-    share = np.median(seconds["logs"] / (1000 * seconds["step"]))
-    return [("a log / the 100 steps since the last", f"{share:.2%}", "at most 3%")]
 
 
 def measure_evaluate(rounds: int) -> list[tuple[str, str, str]]:
@@ -216,50 +75,27 @@ def measure_evaluate(rounds: int) -> list[tuple[str, str, str]]:
     return [*rows, ("peak memory of evaluating 10,000 images", memory, "under 2 GB")]
 
 
-def measure_recipes(rounds: int) -> list[tuple[str, str, str]]:
-    """Steps of the searches that a recipe is made of, against one of wo10_kl, on ResNet-8."""
-    classifier = models.get("resnet8", width=0.5)
-    steps = {}
-    for name in ("wo10_kl", "wo10_at", "wo3_kl", "wo1_kl", "std_star"):
-        model = defenses.get(name).build(classifier, warp=SpatialWarp.fastest(xla=False))
-        model.compile(optimizer=tf.keras.optimizers.SGD(0.01, momentum=0.9), jit_compile=False)
-        steps[name] = training_step(model)
-    seconds = interleaved({name: repeated(step, 20) for name, step in steps.items()}, rounds)
-    whole = seconds["wo10_kl"]
-    shares = [(f"step of {name} / of wo10_kl", ratio(s, whole), "") for name, s in seconds.items()]
-    half = (seconds["wo1_kl"] + whole) / 2
-    return [
-        *shares[1:],
-        ("wo10_kl with --search_from=0.5 / without", ratio(half, whole), ""),
-        ("  seconds of a step of wo10_kl", f"{np.median(whole) / 20:.4f}", ""),
-    ]
-
-
-def repeated(function: Callable[[], object], times: int) -> Callable[[], object]:
-    """Returns a function that calls the function so many times."""
-    return lambda: [function() for _ in range(times)]
-
-
 def measure_models(rounds: int) -> list[tuple[str, str, str]]:
     """Each network's size, and the time of its passes relative to ResNet-32's, on 32 images."""
     names = ("resnet32", "vgg16", "stn_resnet32", "etn_resnet32", "g_resnet44")
     networks = {name: models.get(name) for name in names}
     # Ordinary convolutions of as many multiply-adds as those of g_resnet44.
     networks["plain"] = models.get("resnet44", width=5.5)
-    passes = {name: inference(network, 32) for name, network in networks.items()}
-    gradients = {name: forward_and_backward(networks[name], 32) for name in names}
-    seconds, steps = interleaved(passes, rounds), interleaved(gradients, max(rounds // 2, 1))
+    passes = {name: timing.inference(network, 32) for name, network in networks.items()}
+    gradients = {name: timing.forward_and_backward(networks[name], 32) for name in names}
+    seconds = timing.interleaved(passes, rounds)
+    backward = timing.interleaved(gradients, max(rounds // 2, 1))
     products = {name: models.multiply_adds(network) for name, network in networks.items()}
     rows = []
     for name in names:
         detail = (
             f"{networks[name].count_params() / 1e6:.2f} M parameters, {products[name] / 1e6:.0f} M "
-            f"multiply-adds, inference {ratio(seconds[name], seconds['resnet32'])}, "
-            f"gradient {ratio(steps[name], steps['resnet32'])}"
+            f"multiply-adds, inference {timing.ratio(seconds[name], seconds['resnet32'])}, "
+            f"gradient {timing.ratio(backward[name], backward['resnet32'])}"
         )
         rows.append((f"{name} / resnet32", detail, ""))
     equivariant, plain = (seconds[name] / products[name] for name in ("g_resnet44", "plain"))
-    per_product = ratio(equivariant, plain)
+    per_product = timing.ratio(equivariant, plain)
     return [*rows, ("g_resnet44 / plain, per multiply-add", per_product, "at most 1.25")]
 
 
@@ -325,21 +161,21 @@ def compare_with_predict(case: evaluate.Evaluation, rounds: int) -> list[tuple[s
     model, images, _ = raw(case)
     parameters = case.evaluator.transformations.sample([0, 0], [len(images), draws])
     warped = SpatialWarp("op")(images, parameters).numpy().reshape(-1, *images.shape[1:])
-    seconds = interleaved(
+    seconds = timing.interleaved(
         {
             "passes": lambda: case.evaluator.random(draws),
             "predict": lambda: model.predict(warped, batch_size=256, verbose=0),
         },
         rounds,
     )
-    speed = ratio(seconds["predict"], seconds["passes"])
+    speed = timing.ratio(seconds["predict"], seconds["passes"])
     return [("  speed of the passes / of predict", speed, "at least 0.90")]
 
 
 def evaluate_many() -> None:
     """Evaluates 10,000 images with a small network and prints the process's peak memory in GB."""
-    images = _RNG.integers(0, 256, [10_000, 32, 32, 3]).astype(np.uint8)
-    labels = _RNG.integers(0, 10, 10_000)
+    images = timing.RNG.integers(0, 256, [10_000, 32, 32, 3]).astype(np.uint8)
+    labels = timing.RNG.integers(0, 10, 10_000)
     Evaluator(models.get("resnet8", width=0.25), images, labels).grid()
     print_peak_memory()
 
@@ -351,16 +187,17 @@ def print_peak_memory() -> None:
 
 def take_steps() -> None:
     """Takes three steps and prints the process's peak memory in GB."""
-    step = training_step(build())
+    step = timing.training_step(timing.build())
     for _ in range(3):
         step()
     print_peak_memory()
 
 
 MEASUREMENTS = {
-    "step": measure_step, "memory": measure_memory, "warp": measure_warp, "xla": measure_xla,
-    "logging": measure_logging, "evaluate": measure_evaluate, "models": measure_models,
-    "recipes": measure_recipes, "data": benchmark_data.measure_data,
+    "step": steps.measure_step, "memory": measure_memory, "warp": measure_warp,
+    "xla": steps.measure_xla, "precision": steps.measure_precision,
+    "logging": steps.measure_logging, "evaluate": measure_evaluate, "models": measure_models,
+    "recipes": steps.measure_recipes, "data": benchmark_data.measure_data,
     "distribute": benchmark_distribute.measure_distribute,
 }  # fmt: skip
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of every measurement.", lower_bound=1)

@@ -30,18 +30,32 @@ def main(config: Config) -> None:
 
 
 def comparison(found: list[runs_csv.Reduction], baseline: str, defense: str) -> Table:
-    """Returns the table of the relative reductions of the error on the grid."""
-    table = Table(
-        "training images",
-        f"steps of {baseline}",
-        "pairs",
-        "grid accuracy, points",
-        "fewer errors, %",
-        "95% interval",
-        title=f"{defense} against {baseline}",
+    """Returns the table of the relative reductions of the error on the grid.
+
+    Networks, the defense's steps and lambdas have a column only where there are several.
+    """
+    texts = {
+        "network": [f"{one.baseline.model}, width {one.baseline.width}" for one in found],
+        "training images": [f"{one.baseline.train_images:,}" for one in found],
+        f"steps of {baseline}": [f"{one.baseline.steps:,}" for one in found],
+        f"steps of {defense}": [f"{one.defense.steps:,}" for one in found],
+        f"lambda of {baseline}": [one.baseline.weight for one in found],
+        f"lambda of {defense}": [one.defense.weight for one in found],
+        "pairs": [str(len(one.seeds)) for one in found],
+        "grid accuracy, points": [f"{one.difference:+.1f}" for one in found],
+        "fewer errors, %": [f"{one.mean:+.1f}" for one in found],
+        "95% interval": [
+            "-" if one.low is None else f"{one.low:.1f} to {one.high:.1f}" for one in found
+        ],
+    }
+    where_several = (
+        "network",
+        f"steps of {defense}",
+        f"lambda of {baseline}",
+        f"lambda of {defense}",
     )
-    for one in found:
-        interval = "-" if one.low is None else f"{one.low:.1f} to {one.high:.1f}"
-        numbers = (f"{one.train_images:,}", f"{one.steps:,}", str(len(one.seeds)))
-        table.add_row(*numbers, f"{one.difference:+.1f}", f"{one.mean:+.1f}", interval)
+    shown = [name for name in texts if name not in where_several or len(set(texts[name])) > 1]
+    table = Table(*shown, title=f"{defense} against {baseline}")
+    for row in zip(*(texts[name] for name in shown)):
+        table.add_row(*row)
     return table

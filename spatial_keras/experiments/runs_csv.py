@@ -105,12 +105,41 @@ def _text(name: str, value: Any) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
+class Setting:
+    """What runs that differ only in their seed have in common, as far as a line of the CSV says.
+
+    Attributes:
+      train_images: the number of training images.
+      model: the network's name.
+      width: of the network, a text.
+      steps: of training.
+      weight: of the regularizer, lambda, a text; None without one.
+    """
+
+    train_images: int
+    model: str | None
+    width: str | None
+    steps: int
+    weight: str | None
+
+    @property
+    def learner(self) -> tuple[int, str | None, str | None]:
+        """What two runs must share to be compared: the images and the network."""
+        return self.train_images, self.model, self.width
+
+    @property
+    def order(self) -> list[tuple[float, str]]:
+        """A key to sort by, numbers as numbers."""
+        return [_order(value) for value in dataclasses.astuple(self)]
+
+
+@dataclasses.dataclass(frozen=True)
 class Reduction:
     """By how much a defense makes fewer errors on the grid than another, seed by seed.
 
     Attributes:
-      train_images: the number of training images.
-      steps: training steps of the other defense.
+      baseline: the runs to compare with.
+      defense: the others, of the same network on as many images.
       seeds: of the pairs.
       difference: the mean difference of grid accuracy in percentage points.
       mean: the mean of the relative reductions of the grid error, in %.
@@ -118,8 +147,8 @@ class Reduction:
       high: the upper end.
     """
 
-    train_images: int
-    steps: int
+    baseline: Setting
+    defense: Setting
     seeds: Sequence[int]
     difference: float
     mean: float
@@ -128,7 +157,7 @@ class Reduction:
 
 
 def reductions(runs: Iterable[Mapping[str, Any]], baseline: str, defense: str) -> list[Reduction]:
-    """Compares two defenses by pairs of runs with the same seed and training images.
+    """Compares two defenses by pairs of runs with the same seed, network and training images.
 
     Args:
       runs: what train.py wrote into results.json, of each.
@@ -136,26 +165,43 @@ def reductions(runs: Iterable[Mapping[str, Any]], baseline: str, defense: str) -
       defense: the name of the other.
 
     Returns:
-      One for each number of training images, and of the baseline's steps, that has a pair.
+      One for each two settings that have a pair.
     """
     known = ("train_images", "steps", "seed")
     lines = [one for one in map(line, runs) if None not in (one[name] for name in known)]
-    grids = {
-        (int(one["train_images"]), int(one["seed"])): one["grid"]
-        for one in lines
-        if one["defense"] == defense
-    }
-    pairs: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
+    before, after = (_grids_by_setting(lines, name) for name in (baseline, defense))
+    found = []
+    for first in sorted(before, key=lambda setting: setting.order):
+        for second in sorted(after, key=lambda setting: setting.order):
+            seeds = sorted(before[first].keys() & after[second].keys())
+            if seeds and first.learner == second.learner:
+                grids = [[of[seed] for seed in seeds] for of in (before[first], after[second])]
+                found.append(_reduction(first, second, seeds, *grids))
+    return found
+
+
+def _grids_by_setting(
+    lines: Iterable[Mapping[str, Any]], defense: str
+) -> dict[Setting, dict[int, float]]:
+    """Returns the grid accuracies in % by seed."""
+    grids: dict[Setting, dict[int, float]] = {}
     for one in lines:
-        number, seed = int(one["train_images"]), int(one["seed"])
-        if one["defense"] == baseline and (number, seed) in grids:
-            pair = (seed, one["grid"], grids[number, seed])
-            pairs.setdefault((number, int(one["steps"])), []).append(pair)
-    return [_reduction(*key, sorted(found)) for key, found in sorted(pairs.items())]
+        if one["defense"] == defense:
+            weight = None if one["lambda"] is None else f"{float(one['lambda']):g}"
+            setting = Setting(
+                int(one["train_images"]), one["model"], one["width"], int(one["steps"]), weight
+            )
+            grids.setdefault(setting, {})[int(one["seed"])] = one["grid"]
+    return grids
 
 
-def _reduction(number: int, steps: int, pairs: Sequence[tuple[int, float, float]]) -> Reduction:
-    seeds, before, after = zip(*pairs)
+def _reduction(
+    baseline: Setting,
+    defense: Setting,
+    seeds: Sequence[int],
+    before: Sequence[float],
+    after: Sequence[float],
+) -> Reduction:
     differences = np.subtract(after, before)
     relative = 100 * differences / (100 - np.array(before))
     low = high = None
@@ -164,5 +210,5 @@ def _reduction(number: int, steps: int, pairs: Sequence[tuple[int, float, float]
         error = max(stats.sem(relative), np.finfo(float).tiny)
         low, high = map(float, stats.t.interval(0.95, len(seeds) - 1, relative.mean(), error))
     return Reduction(
-        number, steps, seeds, float(differences.mean()), float(relative.mean()), low, high
+        baseline, defense, seeds, float(differences.mean()), float(relative.mean()), low, high
     )

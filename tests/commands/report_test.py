@@ -2,6 +2,8 @@
 
 import json
 
+from spatial_keras.commands import report
+from spatial_keras.experiments import runs_csv
 from tests import script_calls
 
 
@@ -61,3 +63,20 @@ def test_two_defenses_are_compared_by_seed(tmp_path):
         "500", "80", "2", "+15.0", "+19.6", "-48.4 to 87.7",
     ]  # fmt: skip
     assert len((tmp_path / "report.csv").read_text().splitlines()) == 5
+
+
+def test_what_the_pairs_differ_in_has_a_column():
+    def pair(model, weight):
+        at, alp = (runs_csv.Setting(500, model, "0.5", 80, one) for one in (None, weight))
+        return runs_csv.Reduction(at, alp, [0], 15, 25, None, None)
+
+    def columns(*pairs):
+        return [column.header for column in report.comparison(pairs, "at", "alp").columns]
+
+    always = [
+        "training images", "steps of at", "pairs", "grid accuracy, points", "fewer errors, %",
+        "95% interval",
+    ]  # fmt: skip
+    assert columns(pair("resnet8", "4")) == always
+    found = columns(pair("resnet8", "4"), pair("resnet14", "16"))
+    assert set(found) - set(always) == {"network", "lambda of alp"}

@@ -51,10 +51,10 @@ def test_the_reduction_is_of_pairs():
     runs += [results("wo10_kl", seed, grid) for seed, grid in enumerate(kl)]
     runs += [results("wo10_kl", 7, 0.9), results("wo10_at", 0, 0.5, steps=90), results("std")]
     found, other = runs_csv.reductions(runs, "wo10_at", "wo10_kl")
-    assert (found.steps, other.steps, other.seeds) == (80, 90, (0,))
+    assert (found.baseline.steps, other.baseline.steps, other.seeds) == (80, 90, [0])
     np.testing.assert_allclose(other.mean, -20)
     relative = 100 * np.array([0.2 / 0.8, 0.1 / 0.7, 0.05 / 0.75])
-    assert found.seeds == (0, 1, 2) and found.train_images == 1000
+    assert found.seeds == [0, 1, 2] and found.baseline.train_images == 1000
     np.testing.assert_allclose(found.difference, 100 * 0.35 / 3)
     np.testing.assert_allclose(found.mean, relative.mean())
     half = stats.t.ppf(0.975, 2) * relative.std(ddof=1) / np.sqrt(3)
@@ -71,10 +71,28 @@ def test_numbers_of_images_are_apart(kl):
         for name, grid in (("wo10_at", 0.4), ("wo10_kl", kl))
     ]
     first, second = runs_csv.reductions(runs, "wo10_at", "wo10_kl")
-    assert (first.train_images, second.train_images) == (500, 2500)
+    assert (first.baseline.train_images, second.baseline.train_images) == (500, 2500)
     np.testing.assert_allclose(first.mean, 100 * (kl - 0.4) / 0.6)
     assert first.low is None and first.high is None
     assert runs_csv.reductions(runs, "wo10_at", "wo10_alp") == []
+
+
+def test_only_runs_of_one_network_are_compared():
+    runs = [results("wo10_at", 0, 0.2), results("wo10_kl", 0, 0.4, width="1.0")]
+    assert runs_csv.reductions(runs, "wo10_at", "wo10_kl") == []
+    runs += [results("wo10_kl", 0, 0.6), results("wo10_at", 0, 0.25, width="1.0")]
+    half, whole = runs_csv.reductions(runs, "wo10_at", "wo10_kl")
+    assert (half.baseline.width, whole.defense.width) == ("0.5", "1.0")
+    np.testing.assert_allclose([half.mean, whole.mean], [50, 20])
+
+
+def test_settings_of_the_defense_are_apart():
+    runs = [results("wo10_at", 0, 0.2), results("wo10_kl", 0, 0.4), results("std")]
+    runs += [results("wo10_kl", 0, 0.6, steps=200), results("wo10_kl", 0, 0.8, **{"lambda": "16"})]
+    found = runs_csv.reductions(runs, "wo10_at", "wo10_kl")
+    assert [(one.defense.steps, one.defense.weight, round(one.mean)) for one in found] == [
+        (80, "8", 25), (80, "16", 75), (200, "8", 50),
+    ]  # fmt: skip
 
 
 def test_what_is_written_is_read_again(tmp_path):

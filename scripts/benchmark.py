@@ -222,6 +222,7 @@ def main(argv: list[str]) -> None:
     if _ONLY_EVALUATE.value:
         evaluate_many()
         return
+    tf.get_logger().setLevel("ERROR")  # It warns of traces, of which each model needs its own.
     with command_line.mistakes_refused():
         names = [validation.check_name("benchmark", n, MEASUREMENTS) for n in argv[1:]]
     table = Table("measured", "result", "goal", title=f"TensorFlow {tf.__version__}, CPU")

@@ -45,7 +45,8 @@ class TensorBoardLogs(StepCallback):
 
     Attributes:
       step_seconds: of a step, at each log but the first, which has the tracing.
-      search_seconds: of its searches, run apart, likewise; empty if it has none.
+      search_seconds: of its searches, run apart, likewise; 0 before `search_from`, empty if it
+        never searches.
     """
 
     def __init__(  # noqa: PLR0913
@@ -81,22 +82,39 @@ class TensorBoardLogs(StepCallback):
 
     @property
     def seconds_per_step(self) -> float | None:
-        """The median over the logs; None before the second one, as the first has the tracing."""
-        return _median(self.step_seconds)
+        """The median over the logs; None before the second one, as the first has the tracing.
+
+        Where the search begins late, the steps before and after have a median each, and this is the
+        mean of these over all logs.
+        """
+        times = self._times()
+        if not times.size:
+            return None
+        steps, searching = times[:, 0], times[:, 1] > 0
+        typical = [np.median(steps[searching == late]) for late in searching]
+        return float(np.mean(typical))
 
     @property
     def seconds_per_search(self) -> float | None:
         """The median of the time of a step's searches, run apart; None as above."""
-        return _median(self.search_seconds)
+        return _median([seconds for seconds in self.search_seconds if seconds])
 
     @property
     def seconds_per_gradient(self) -> float | None:
         """The median of what a step takes beyond its searches; None as above.
 
         A difference, not measured by itself: the gradient step, the final warp, the wait for data.
+        Of steps that search, if any do.
         """
-        searches = self.search_seconds or [0.0] * len(self.step_seconds)
-        return _median([step - search for step, search in zip(self.step_seconds, searches)])
+        times = self._times()
+        searching = times[:, 1] > 0
+        chosen = times[searching] if searching.any() else times
+        return _median(chosen[:, 0] - chosen[:, 1])
+
+    def _times(self) -> np.ndarray:
+        """Returns the seconds of a step and of its searches at each log, [logs, 2]."""
+        searches = self.search_seconds or np.zeros(len(self.step_seconds))
+        return np.stack([self.step_seconds, searches], axis=1)
 
     @property
     def data_share(self) -> float | None:
@@ -167,6 +185,8 @@ class TensorBoardLogs(StepCallback):
         if self._robust_model.search is None:
             return []
         search_seconds = self._time_search()
+        if self._step <= self._robust_model.search_from:
+            search_seconds = 0.0  # These steps drew at random.
         for i, name in enumerate(("tx_pixels", "ty_pixels", "rotation_degrees")):
             tf.summary.histogram(f"worst/{name}", self._worst[:, i])
         tf.summary.scalar("time/search_share", search_seconds / seconds)
@@ -273,8 +293,8 @@ def _number(text: str) -> float | str:
         return text
 
 
-def _median(seconds: list[float]) -> float | None:
-    return float(np.median(seconds)) if seconds else None
+def _median(seconds: Sequence[float]) -> float | None:
+    return float(np.median(seconds)) if len(seconds) else None
 
 
 class GridAccuracy(StepCallback):

@@ -16,9 +16,9 @@ from tests import small
 SETTINGS = {"defense": "wo2_kl", "lambda": "0.5", "steps": "6"}
 
 
-def train(folder, name="wo2_kl", steps=6, first_step=0, search=None, more=()):
+def train(folder, name="wo2_kl", steps=6, first_step=0, search=None, search_from=0, more=()):
     model = small.robust_model(name)
-    model.search = search or model.search
+    model.search, model.search_from = search or model.search, search_from
     logs = callbacks.TensorBoardLogs(
         model, folder, small.IMAGES, small.LABELS, ("a", "b", "c"), first_step, 2, SETTINGS, "a run"
     )
@@ -109,6 +109,25 @@ def test_a_step_is_its_searches_and_its_gradient(tmp_path, monkeypatch, name, se
     assert logs.seconds_per_search == searches
     assert logs.seconds_per_gradient == Clock.GRADIENT
     assert logs.seconds_per_step == Clock.GRADIENT + (searches or 0)
+
+
+def test_steps_before_the_search_begins_are_timed_apart(tmp_path, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(callbacks, "time", clock)
+    logs, _ = train(
+        tmp_path, "wo2_at", 10, search=TimedSearch(clock), search_from=6, more=[clock.gradient]
+    )
+    assert logs.search_seconds == [0.0, 0.0, 2.0, 2.0]
+    assert (logs.seconds_per_search, logs.seconds_per_gradient) == (2.0, Clock.GRADIENT)
+    assert logs.seconds_per_step == Clock.GRADIENT + 2.0 / 2
+    shares = [float(share) for _, share in small.logged(tmp_path)["time/search_share"]]
+    np.testing.assert_allclose(shares, [0, 0, 0, 2 / 7, 2 / 7], rtol=1e-6)
+
+
+def test_a_run_that_ends_before_its_search_begins(tmp_path):
+    logs, _ = train(tmp_path, steps=6, search_from=6)
+    assert logs.seconds_per_search is None
+    assert logs.seconds_per_gradient == logs.seconds_per_step > 0
 
 
 def test_the_two_searches_of_a_step_have_draws_of_their_own(tmp_path):

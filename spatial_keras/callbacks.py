@@ -107,9 +107,8 @@ class TensorBoardLogs(StepCallback):
         Of steps that search, if any do.
         """
         times = self._times()
-        searching = times[:, 1] > 0
-        chosen = times[searching] if searching.any() else times
-        return _median(chosen[:, 0] - chosen[:, 1])
+        searching = times[times[:, 1] > 0]
+        return _median((searching if len(searching) else times) @ [1, -1])
 
     def _times(self) -> np.ndarray:
         """Returns the seconds of a step and of its searches at each log, [logs, 2]."""

@@ -91,8 +91,8 @@ class TensorBoardLogs(StepCallback):
         if not times.size:
             return None
         steps, searching = times[:, 0], times[:, 1] > 0
-        typical = [np.median(steps[searching == late]) for late in searching]
-        return float(np.mean(typical))
+        phases = [part for part in (steps[~searching], steps[searching]) if part.size]
+        return float(np.average([*map(np.median, phases)], weights=[*map(len, phases)]))
 
     @property
     def seconds_per_search(self) -> float | None:

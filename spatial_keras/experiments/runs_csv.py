@@ -173,7 +173,7 @@ def reductions(runs: Iterable[Mapping[str, Any]], baseline: str, defense: str) -
     found = []
     for first in sorted(before, key=lambda setting: setting.order):
         for second in sorted(after, key=lambda setting: setting.order):
-            seeds = sorted(before[first].keys() & after[second].keys())
+            seeds = tuple(sorted(before[first].keys() & after[second].keys()))
             if seeds and first.learner == second.learner:
                 grids = [[of[seed] for seed in seeds] for of in (before[first], after[second])]
                 found.append(_reduction(first, second, seeds, *grids))

@@ -51,10 +51,10 @@ def test_the_reduction_is_of_pairs():
     runs += [results("wo10_kl", seed, grid) for seed, grid in enumerate(kl)]
     runs += [results("wo10_kl", 7, 0.9), results("wo10_at", 0, 0.5, steps=90), results("std")]
     found, other = runs_csv.reductions(runs, "wo10_at", "wo10_kl")
-    assert (found.baseline.steps, other.baseline.steps, other.seeds) == (80, 90, [0])
+    assert (found.baseline.steps, other.baseline.steps, other.seeds) == (80, 90, (0,))
     np.testing.assert_allclose(other.mean, -20)
     relative = 100 * np.array([0.2 / 0.8, 0.1 / 0.7, 0.05 / 0.75])
-    assert found.seeds == [0, 1, 2] and found.baseline.train_images == 1000
+    assert found.seeds == (0, 1, 2) and found.baseline.train_images == 1000
     np.testing.assert_allclose(found.difference, 100 * 0.35 / 3)
     np.testing.assert_allclose(found.mean, relative.mean())
     half = stats.t.ppf(0.975, 2) * relative.std(ddof=1) / np.sqrt(3)

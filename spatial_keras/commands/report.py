@@ -34,28 +34,29 @@ def comparison(found: list[runs_csv.Reduction], baseline: str, defense: str) -> 
 
     Networks, the defense's steps and lambdas have a column only where there are several.
     """
-    texts = {
-        "network": [f"{one.baseline.model}, width {one.baseline.width}" for one in found],
-        "training images": [f"{one.baseline.train_images:,}" for one in found],
-        f"steps of {baseline}": [f"{one.baseline.steps:,}" for one in found],
-        f"steps of {defense}": [f"{one.defense.steps:,}" for one in found],
-        f"lambda of {baseline}": [one.baseline.weight for one in found],
-        f"lambda of {defense}": [one.defense.weight for one in found],
-        "pairs": [str(len(one.seeds)) for one in found],
-        "grid accuracy, points": [f"{one.difference:+.1f}" for one in found],
-        "fewer errors, %": [f"{one.mean:+.1f}" for one in found],
-        "95% interval": [
-            "-" if one.low is None else f"{one.low:.1f} to {one.high:.1f}" for one in found
-        ],
-    }
-    where_several = (
-        "network",
-        f"steps of {defense}",
-        f"lambda of {baseline}",
-        f"lambda of {defense}",
-    )
-    shown = [name for name in texts if name not in where_several or len(set(texts[name])) > 1]
-    table = Table(*shown, title=f"{defense} against {baseline}")
-    for row in zip(*(texts[name] for name in shown)):
+    columns = [
+        ("network", lambda one: f"{one.baseline.model}, width {one.baseline.width:g}", False),
+        ("training images", lambda one: f"{one.baseline.train_images:,}", True),
+        (f"steps of {baseline}", lambda one: f"{one.baseline.steps:,}", True),
+        (f"steps of {defense}", lambda one: f"{one.defense.steps:,}", False),
+        (f"lambda of {baseline}", lambda one: f"{one.baseline.weight:g}", False),
+        (f"lambda of {defense}", lambda one: f"{one.defense.weight:g}", False),
+        ("pairs", lambda one: str(len(one.seeds)), True),
+        ("grid accuracy, points", lambda one: f"{one.difference:+.1f}", True),
+        ("fewer errors, %", lambda one: f"{one.mean:+.1f}", True),
+        ("95% interval", _interval, True),
+    ]
+    table = Table(title=f"{defense} against {baseline}")
+    shown = []
+    for name, text, always in columns:
+        texts = [text(one) for one in found]
+        if always or len(set(texts)) > 1:
+            table.add_column(name)
+            shown.append(texts)
+    for row in zip(*shown):
         table.add_row(*row)
     return table
+
+
+def _interval(one: runs_csv.Reduction) -> str:
+    return "-" if one.low is None else f"{one.low:.1f} to {one.high:.1f}"

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from spatial_keras.experiments import run_folder
-from spatial_keras.training import defenses
+from spatial_keras.experiments import run_folder, variants
 
 COLUMNS = (
     "defense", "train_images", "model", "width", "steps", "lambda", "seed", "natural", "random",
@@ -25,13 +24,11 @@ _ACCURACIES = ("natural", "random", "grid", "train_grid")
 def line(results: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what results.json says of a run, by COLUMNS; accuracies in %, None if unknown."""
     flags = results["flags"]
-    defense = defenses.get(flags["defense"])
-    weight = defense.regularizer_weight if defense.regularizer else None
     accuracies = dict(results["accuracies"])
     accuracies["train_grid"] = results.get("training_accuracies", {}).get("grid")
-    found = {name: flags.get(name) for name in ("defense", "model", "width", "seed")}
+    found = {name: variants.flag(flags, name) for name in ("defense", "model", "width", "seed")}
     found["train_images"] = results.get("train_images", flags.get("train_images"))
-    found["lambda"] = flags.get("lambda", weight)
+    found["lambda"] = variants.regularizer_weight(flags)
     for name in ("steps", "test_images"):
         found[name] = results.get(name)
     for name in _ACCURACIES:
@@ -104,33 +101,28 @@ def _text(name: str, value: Any) -> str:
     return f"{value:.1f}" if name == "train_seconds" else str(value)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, order=True)
 class Setting:
     """What runs that differ only in their seed have in common, as far as a line of the CSV says.
 
     Attributes:
       train_images: the number of training images.
       model: the network's name.
-      width: of the network, a text.
+      width: of the network.
       steps: of training.
-      weight: of the regularizer, lambda, a text; None without one.
+      weight: of the regularizer, lambda; 0 without one.
     """
 
     train_images: int
-    model: str | None
-    width: str | None
+    model: str
+    width: float
     steps: int
-    weight: str | None
+    weight: float
 
     @property
-    def learner(self) -> tuple[int, str | None, str | None]:
+    def learner(self) -> tuple[int, str, float]:
         """What two runs must share to be compared: the images and the network."""
         return self.train_images, self.model, self.width
-
-    @property
-    def order(self) -> list[tuple[float, str]]:
-        """A key to sort by, numbers as numbers."""
-        return [_order(value) for value in dataclasses.astuple(self)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +163,8 @@ def reductions(runs: Iterable[Mapping[str, Any]], baseline: str, defense: str) -
     lines = [one for one in map(line, runs) if None not in (one[name] for name in known)]
     before, after = (_grids_by_setting(lines, name) for name in (baseline, defense))
     found = []
-    for first in sorted(before, key=lambda setting: setting.order):
-        for second in sorted(after, key=lambda setting: setting.order):
+    for first in sorted(before):
+        for second in sorted(after):
             seeds = tuple(sorted(before[first].keys() & after[second].keys()))
             if seeds and first.learner == second.learner:
                 grids = [[of[seed] for seed in seeds] for of in (before[first], after[second])]
@@ -187,9 +179,12 @@ def _grids_by_setting(
     grids: dict[Setting, dict[int, float]] = {}
     for one in lines:
         if one["defense"] == defense:
-            weight = None if one["lambda"] is None else f"{float(one['lambda']):g}"
             setting = Setting(
-                int(one["train_images"]), one["model"], one["width"], int(one["steps"]), weight
+                int(one["train_images"]),
+                one["model"],
+                float(one["width"]),
+                int(one["steps"]),
+                one["lambda"] or 0.0,
             )
             grids.setdefault(setting, {})[int(one["seed"])] = one["grid"]
     return grids

@@ -112,9 +112,9 @@ def _results(folder: pathlib.Path) -> dict[str, Any] | None:
     texts = results["flags"]
     try:
         defenses.get(texts.get("defense", ""))
-        for flag in options.all_flags(RunConfig):
-            if flag.name in texts and flag.kind is not bool:
-                flag.check(flag.parse(texts[flag.name]))
+        for one in options.all_flags(RunConfig):
+            if one.name in texts and one.kind is not bool:
+                one.check(one.parse(texts[one.name]))
     except (ValueError, TypeError) as error:
         raise ValueError(f"the results in {folder} have other flags than a run: {error}") from error
     return results
@@ -136,7 +136,7 @@ def comparable(
     for folder, results in runs.items():
         values = results["flags"]
         texts = [
-            f"--{name}={_flag(values, name)}" if _flag(values, name) else f"no --{name}"
+            f"--{name}={flag(values, name)}" if flag(values, name) else f"no --{name}"
             for name in names
         ]
         lots.setdefault(", ".join(texts), {})[folder] = results
@@ -173,21 +173,36 @@ def _differing(runs: Sequence[dict[str, Any]], also: Sequence[str] = ()) -> dict
     allowed = {*_VARYING, *_REPEATS, *also}
     names = sorted({name for run in runs for name in run["flags"]} - allowed)
     values = {
-        name: sorted({_flag(run["flags"], name) or "not set" for run in runs}) for name in names
+        name: sorted({flag(run["flags"], name) or "not set" for run in runs}) for name in names
     }
     return {name: found for name, found in values.items() if len(found) > 1}
 
 
-def _flag(values: dict[str, str], name: str) -> str:
-    """Returns a flag's text; of a run of before the flag was there, its default."""
+def flag(values: Mapping[str, str], name: str) -> str:
+    """Returns a flag's text; of a run of before the flag was there, its default.
+
+    Args:
+      values: the flags in results.json, name -> text.
+      name: without dashes.
+    """
     return values.get(name, _DEFAULTS.get(name, ""))
 
 
-def _key(values: dict[str, str], also: Sequence[str]) -> tuple:
+def regularizer_weight(values: Mapping[str, str]) -> float | None:
+    """Returns a run's lambda; None where the loss has no regularizer.
+
+    Args:
+      values: the flags in results.json, name -> text.
+    """
     defense = defenses.get(values["defense"])
-    default = defense.regularizer_weight if defense.regularizer else None
-    weight = float(values["lambda"]) if "lambda" in values else default
-    return (defense.name, weight, *(_flag(values, name) for name in (*_VARYING[2:], *also)))
+    if "lambda" in values:
+        return float(values["lambda"])
+    return defense.regularizer_weight if defense.regularizer else None
+
+
+def _key(values: dict[str, str], also: Sequence[str]) -> tuple:
+    others = (flag(values, name) for name in (*_VARYING[2:], *also))
+    return (defenses.get(values["defense"]).name, regularizer_weight(values), *others)
 
 
 def lines_over_k(found: Sequence[Variant]) -> list[list[int]]:

@@ -67,8 +67,8 @@ def test_two_defenses_are_compared_by_seed(tmp_path):
 
 def test_what_the_pairs_differ_in_has_a_column():
     def pair(model, weight):
-        at, alp = (runs_csv.Setting(500, model, "0.5", 80, one) for one in (None, weight))
-        return runs_csv.Reduction(at, alp, [0], 15, 25, None, None)
+        at, alp = (runs_csv.Setting(500, model, 0.5, 80, one) for one in (0.0, weight))
+        return runs_csv.Reduction(at, alp, (0,), 15, 25, None, None)
 
     def columns(*pairs):
         return [column.header for column in report.comparison(pairs, "at", "alp").columns]
@@ -77,6 +77,6 @@ def test_what_the_pairs_differ_in_has_a_column():
         "training images", "steps of at", "pairs", "grid accuracy, points", "fewer errors, %",
         "95% interval",
     ]  # fmt: skip
-    assert columns(pair("resnet8", "4")) == always
-    found = columns(pair("resnet8", "4"), pair("resnet14", "16"))
+    assert columns(pair("resnet8", 4.0)) == always
+    found = columns(pair("resnet8", 4.0), pair("resnet14", 16.0))
     assert set(found) - set(always) == {"network", "lambda of alp"}

@@ -36,13 +36,15 @@ def test_a_line_for_each_run():
     }  # fmt: skip
 
 
-def test_what_an_older_run_does_not_say_is_left_out():
+def test_what_an_older_run_does_not_say_is_the_default_or_left_out():
     old = results("std", train_images="500")
+    del old["flags"]["width"]
     for name in ("train_images", "training_accuracies"):
         del old[name]
     del old["timing"]["train_seconds"]
     (row,) = csv.DictReader(io.StringIO(runs_csv.to_csv([old])))
     assert (row["train_images"], row["train_grid"], row["train_seconds"]) == ("500", "", "")
+    assert row["width"] == "1.0"
 
 
 def test_the_reduction_is_of_pairs():
@@ -82,7 +84,7 @@ def test_only_runs_of_one_network_are_compared():
     assert runs_csv.reductions(runs, "wo10_at", "wo10_kl") == []
     runs += [results("wo10_kl", 0, 0.6), results("wo10_at", 0, 0.25, width="1.0")]
     half, whole = runs_csv.reductions(runs, "wo10_at", "wo10_kl")
-    assert (half.baseline.width, whole.defense.width) == ("0.5", "1.0")
+    assert (half.baseline.width, whole.defense.width) == (0.5, 1.0)
     np.testing.assert_allclose([half.mean, whole.mean], [50, 20])
 
 
@@ -91,7 +93,7 @@ def test_settings_of_the_defense_are_apart():
     runs += [results("wo10_kl", 0, 0.6, steps=200), results("wo10_kl", 0, 0.8, **{"lambda": "16"})]
     found = runs_csv.reductions(runs, "wo10_at", "wo10_kl")
     assert [(one.defense.steps, one.defense.weight, round(one.mean)) for one in found] == [
-        (80, "8", 25), (80, "16", 75), (200, "8", 50),
+        (80, 8, 25), (80, 16, 75), (200, 8, 50),
     ]  # fmt: skip
 
 

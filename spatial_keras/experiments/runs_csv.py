@@ -66,8 +66,8 @@ def read(path: pathlib.Path) -> list[dict[str, Any]]:
         columns = ",".join(COLUMNS)
         raise ValueError(f"'{path}' is no CSV file of runs, with columns {columns}.") from error
     for number, results in enumerate(found, start=2):
-        if fault := run_folder.fault_of(results):
-            raise ValueError(f"the results in line {number} of '{path}' {fault}.")
+        if fault := run_folder.fault_of(results) or variants.fault_of_flags(results["flags"]):
+            raise ValueError(f"the results in line {number} of '{path}' {fault.rstrip('.')}.")
     return found
 
 

@@ -109,15 +109,25 @@ def _results(folder: pathlib.Path) -> dict[str, Any] | None:
     results = run_folder.read_results(folder)
     if results is None:
         return None
-    texts = results["flags"]
-    try:
-        defenses.get(texts.get("defense", ""))
-        for one in options.all_flags(RunConfig):
-            if one.name in texts and one.kind is not bool:
-                one.check(one.parse(texts[one.name]))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"the results in {folder} have other flags than a run: {error}") from error
+    if fault := fault_of_flags(results["flags"]):
+        raise ValueError(f"the results in {folder} {fault}")
     return results
+
+
+def fault_of_flags(values: Mapping[str, str]) -> str | None:
+    """Returns what is wrong with the flags in results.json, or None.
+
+    Args:
+      values: name -> text.
+    """
+    try:
+        defenses.get(values.get("defense", ""))
+        for one in options.all_flags(RunConfig):
+            if one.name in values and one.kind is not bool:
+                one.check(one.parse(values[one.name]))
+    except (ValueError, TypeError) as error:
+        return f"have other flags than a run: {error}"
+    return None
 
 
 def comparable(

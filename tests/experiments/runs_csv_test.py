@@ -118,6 +118,9 @@ def test_what_is_written_is_read_again(tmp_path):
         (runs_csv.to_csv([results("std")]).replace("40.00", "140.00"), "accuracy of 1.4"),
         (runs_csv.to_csv([results("std")]).replace("40.00", "nan"), "accuracy of nan"),
         (runs_csv.to_csv([results("std")]).replace("40.00", ""), "have no grid accuracy"),
+        (runs_csv.to_csv([results("std")]).replace("0.5", "wide"), "other flags than a run: "),
+        (runs_csv.to_csv([results("wo10_kl")]).replace("8.0", "-8"), "other flags than a run: "),
+        (runs_csv.to_csv([results("std")]).replace("std", "stdd"), "unknown defense 'stdd'"),
     ],
 )
 def test_another_file_is_rejected_in_one_line(tmp_path, text, message):

@@ -32,10 +32,10 @@ test: .venv/installed
 
 # What `make test` has shown for both stacks, since neither TensorFlow nor Keras decides it: how
 # KerasTuner is told what to search (the runs in these tests are stubs), what a wheel holds, how the
-# source is laid out, and the tutorial, whose parts the tests of the library and of the README call
-# on both stacks.
+# source is laid out, and the tutorial and the soak, whose parts the tests of the library, of the
+# README and of the scripts call on both stacks.
 ONCE = tests/experiments/tune_test.py tests/wheel_test.py tests/house_test.py \
-	tests/docs_test.py::test_the_tutorial_runs
+	tests/docs_test.py::test_the_tutorial_runs tests/commands/soak_test.py
 
 # TensorFlow 2.21 with Keras 3 on this same Python, where pip would install the paper's stack.
 test-current: .venv-current/installed

@@ -12,7 +12,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from spatial_keras.experiments import command_line, runs_csv
+from spatial_keras.experiments import command_line, comparison
 from spatial_keras.reporting import report
 from spatial_keras.reporting.report import ReportConfig as Config
 
@@ -24,13 +24,13 @@ def main(config: Config) -> None:
         written = page.write(lambda line: sys.stderr.write(f"{line}\n"))
     console = Console()
     if config.compare:
-        found = runs_csv.reductions(page.finished.values(), *config.compare)
-        console.print(comparison(found, *config.compare))
+        found = comparison.compare(page.finished.values(), *config.compare)
+        console.print(table(found, *config.compare))
     console.print(f"Written: {written}, {page.csv.name}", soft_wrap=True, markup=False)
 
 
-def comparison(found: list[runs_csv.Reduction], baseline: str, defense: str) -> Table:
-    """Returns the table of the relative reductions of the error on the grid.
+def table(found: list[comparison.Comparison], baseline: str, defense: str) -> Table:
+    """Returns the table of two defenses compared.
 
     Networks, the defense's steps and lambdas have a column only where there are several.
     """
@@ -42,21 +42,18 @@ def comparison(found: list[runs_csv.Reduction], baseline: str, defense: str) -> 
         (f"lambda of {baseline}", lambda one: f"{one.baseline.weight:g}", False),
         (f"lambda of {defense}", lambda one: f"{one.defense.weight:g}", False),
         ("pairs", lambda one: str(len(one.seeds)), True),
-        ("grid accuracy, points", lambda one: f"{one.difference:+.1f}", True),
-        ("fewer errors, %", lambda one: f"{one.mean:+.1f}", True),
-        ("95% interval", _interval, True),
+        ("natural accuracy, points", lambda one: f"{one.natural:+.1f}", True),
+        ("grid accuracy, points", lambda one: f"{one.grid:+.1f}", True),
+        ("fewer errors on the grid, % (95% interval)", lambda one: str(one.errors or "-"), True),
+        ("fewer broken images, % (95% interval)", lambda one: str(one.broken or "-"), True),
     ]
-    table = Table(title=f"{defense} against {baseline}")
-    shown = []
+    shown = Table(title=f"{defense} against {baseline}")
+    cells = []
     for name, text, always in columns:
         texts = [text(one) for one in found]
         if always or len(set(texts)) > 1:
-            table.add_column(name)
-            shown.append(texts)
-    for row in zip(*shown):
-        table.add_row(*row)
-    return table
-
-
-def _interval(one: runs_csv.Reduction) -> str:
-    return "-" if one.low is None else f"{one.low:.1f} to {one.high:.1f}"
+            shown.add_column(name)
+            cells.append(texts)
+    for row in zip(*cells):
+        shown.add_row(*row)
+    return shown

@@ -1,16 +1,14 @@
-"""Finished runs as CSV, a line for each, and defenses compared seed by seed."""
+"""Finished runs as CSV, a line for each."""
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from spatial_keras.experiments import run_folder, variants
 
@@ -99,111 +97,3 @@ def _text(name: str, value: Any) -> str:
     if name in _ACCURACIES:
         return f"{value:.2f}"
     return f"{value:.1f}" if name == "train_seconds" else str(value)
-
-
-@dataclasses.dataclass(frozen=True, order=True)
-class Setting:
-    """What runs that differ only in their seed have in common, as far as a line of the CSV says.
-
-    Attributes:
-      train_images: the number of training images.
-      model: the network's name.
-      width: of the network.
-      steps: of training.
-      weight: of the regularizer, lambda; 0 without one.
-    """
-
-    train_images: int
-    model: str
-    width: float
-    steps: int
-    weight: float
-
-    @property
-    def learner(self) -> tuple[int, str, float]:
-        """What two runs must share to be compared: the images and the network."""
-        return self.train_images, self.model, self.width
-
-
-@dataclasses.dataclass(frozen=True)
-class Reduction:
-    """By how much a defense makes fewer errors on the grid than another, seed by seed.
-
-    Attributes:
-      baseline: the runs to compare with.
-      defense: the others, of the same network on as many images.
-      seeds: of the pairs.
-      difference: the mean difference of grid accuracy in percentage points.
-      mean: the mean of the relative reductions of the grid error, in %.
-      low: the lower end of its 95% interval (Student's t over the seeds); None for one seed.
-      high: the upper end.
-    """
-
-    baseline: Setting
-    defense: Setting
-    seeds: Sequence[int]
-    difference: float
-    mean: float
-    low: float | None
-    high: float | None
-
-
-def reductions(runs: Iterable[Mapping[str, Any]], baseline: str, defense: str) -> list[Reduction]:
-    """Compares two defenses by pairs of runs with the same seed, network and training images.
-
-    Args:
-      runs: what train.py wrote into results.json, of each.
-      baseline: the name of the defense to compare with.
-      defense: the name of the other.
-
-    Returns:
-      One for each two settings that have a pair.
-    """
-    known = ("train_images", "steps", "seed")
-    lines = [one for one in map(line, runs) if None not in (one[name] for name in known)]
-    before, after = (_grids_by_setting(lines, name) for name in (baseline, defense))
-    found = []
-    for first in sorted(before):
-        for second in sorted(after):
-            seeds = tuple(sorted(before[first].keys() & after[second].keys()))
-            if seeds and first.learner == second.learner:
-                grids = [[of[seed] for seed in seeds] for of in (before[first], after[second])]
-                found.append(_reduction(first, second, seeds, *grids))
-    return found
-
-
-def _grids_by_setting(
-    lines: Iterable[Mapping[str, Any]], defense: str
-) -> dict[Setting, dict[int, float]]:
-    """Returns the grid accuracies in % by seed."""
-    grids: dict[Setting, dict[int, float]] = {}
-    for one in lines:
-        if one["defense"] == defense:
-            setting = Setting(
-                int(one["train_images"]),
-                one["model"],
-                float(one["width"]),
-                int(one["steps"]),
-                one["lambda"] or 0.0,
-            )
-            grids.setdefault(setting, {})[int(one["seed"])] = one["grid"]
-    return grids
-
-
-def _reduction(
-    baseline: Setting,
-    defense: Setting,
-    seeds: Sequence[int],
-    before: Sequence[float],
-    after: Sequence[float],
-) -> Reduction:
-    differences = np.subtract(after, before)
-    relative = 100 * differences / (100 - np.array(before))
-    low = high = None
-    if len(seeds) > 1:
-        # Pairs that agree to the last digit have an interval of no width.
-        error = max(stats.sem(relative), np.finfo(float).tiny)
-        low, high = map(float, stats.t.interval(0.95, len(seeds) - 1, relative.mean(), error))
-    return Reduction(
-        baseline, defense, seeds, float(differences.mean()), float(relative.mean()), low, high
-    )

@@ -3,7 +3,7 @@
 import json
 
 from spatial_keras.commands import report
-from spatial_keras.experiments import runs_csv
+from spatial_keras.experiments import comparison
 from tests import script_calls
 
 
@@ -55,27 +55,29 @@ def test_two_defenses_are_compared_by_seed(tmp_path):
             (folder / "run.flags").write_text("")
             (folder / "results.json").write_text(json.dumps(results))
     options = (f"--runs={tmp_path}", "--compare=wo10_at,wo10_kl", "--nobest_run")
-    found = script_calls.run("report.py", *options, COLUMNS="120")
+    found = script_calls.run("report.py", *options, COLUMNS="150")
     assert found.returncode == 0, found.stderr
-    # The reductions are 25% and 100/7%, with a standard error of 5.36 and t(1) = 12.7.
+    # The reductions are 25% and 100/7% of the errors, 26.0% and 14.9% of the broken images; their
+    # standard errors 5.36 and 5.52, and t(1) = 12.7.
     (line,) = [line for line in found.stdout.splitlines() if "+15.0" in line]
     assert [cell.strip() for cell in line.split("│")[1:-1]] == [
-        "500", "80", "2", "+15.0", "+19.6", "-48.4 to 87.7",
+        "500", "80", "2", "+0.0", "+15.0", "+19.6 (-48.4 to 87.7)", "+20.4 (-49.7 to 90.6)",
     ]  # fmt: skip
     assert len((tmp_path / "report.csv").read_text().splitlines()) == 5
 
 
 def test_what_the_pairs_differ_in_has_a_column():
     def pair(model, weight):
-        at, alp = (runs_csv.Setting(500, model, 0.5, 80, one) for one in (0.0, weight))
-        return runs_csv.Reduction(at, alp, (0,), 15, 25, None, None)
+        at, alp = (comparison.Setting(500, model, 0.5, 80, one) for one in (0.0, weight))
+        return comparison.Comparison(at, alp, (0,), 1, 15, comparison.Estimate(25), None)
 
     def columns(*pairs):
-        return [column.header for column in report.comparison(pairs, "at", "alp").columns]
+        return [column.header for column in report.table(pairs, "at", "alp").columns]
 
     always = [
-        "training images", "steps of at", "pairs", "grid accuracy, points", "fewer errors, %",
-        "95% interval",
+        "training images", "steps of at", "pairs", "natural accuracy, points",
+        "grid accuracy, points", "fewer errors on the grid, % (95% interval)",
+        "fewer broken images, % (95% interval)",
     ]  # fmt: skip
     assert columns(pair("resnet8", 4.0)) == always
     found = columns(pair("resnet8", 4.0), pair("resnet14", 16.0))

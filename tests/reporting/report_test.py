@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from spatial_keras import figures
-from spatial_keras.experiments import command_line, runs_csv
+from spatial_keras.experiments import command_line, comparison
 from spatial_keras.reporting import report, subject
 from tests import html_pages, small
 
@@ -234,7 +234,7 @@ def test_no_results_whatever_they_are_end_the_page(tmp_path, monkeypatch):
     page.write(lines.append)
     assert tmp_path / "good" in page.finished
     assert 150 < len(page.damaged) < number < len(page.damaged) + len(page.finished)
-    runs_csv.reductions(page.finished.values(), "wo10_kl", "wo10_kl")
+    comparison.compare(page.finished.values(), "wo10_kl", "wo10_kl")
 
 
 def test_a_folder_that_is_a_run_itself(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ def table(found: list[comparison.Comparison], baseline: str, defense: str) -> Ta
         ("natural accuracy, points", lambda one: f"{one.natural:+.1f}", True),
         ("grid accuracy, points", lambda one: f"{one.grid:+.1f}", True),
         ("fewer errors on the grid, % (95% interval)", lambda one: str(one.errors or "-"), True),
-        ("fewer broken images, % (95% interval)", lambda one: str(one.broken or "-"), True),
+        ("fewer broken, % (95% interval)", lambda one: str(one.broken or "-"), True),
     ]
     shown = Table(title=f"{defense} against {baseline}")
     cells = []

@@ -69,8 +69,8 @@ class Estimate:
 class Comparison:
     """By how much a defense makes fewer errors than another, seed by seed.
 
-    An image is an error on the grid where it is wrong under some transformation. It is broken where
-    it is right untouched, and an error on the grid.
+    An image is an error on the grid where it is wrong under some transformation. Of the images that
+    are right untouched, those that are errors on the grid are broken.
 
     Attributes:
       baseline: the runs to compare with.
@@ -80,7 +80,7 @@ class Comparison:
       grid: that of grid accuracy.
       errors: by how much there are fewer errors on the grid, in % of the baseline's; None where a
         run of the baseline has none.
-      broken: the same for broken images.
+      broken: by how much fewer of the images that are right untouched are broken, likewise.
     """
 
     baseline: Setting
@@ -143,11 +143,22 @@ def _comparison(
     after: np.ndarray,
 ) -> Comparison:
     natural, grid = map(float, np.mean(after - before, axis=0))
-    errors = _fewer(100 - before[:, 1], 100 - after[:, 1])
-    broken = _fewer(before[:, 0] - before[:, 1], after[:, 0] - after[:, 1])
+    errors, broken = (
+        _fewer(_errors(before), _errors(after)),
+        _fewer(_broken(before), _broken(after)),
+    )
     return Comparison(baseline, defense, seeds, natural, grid, errors, broken)
 
 
+def _errors(accuracies: np.ndarray) -> np.ndarray:
+    return 100 - accuracies[:, 1]
+
+
+def _broken(accuracies: np.ndarray) -> np.ndarray:
+    natural, grid = accuracies.T
+    return 1 - np.divide(grid, natural, out=np.ones(len(grid)), where=natural > 0)
+
+
 def _fewer(before: np.ndarray, after: np.ndarray) -> Estimate | None:
-    """Returns by how much fewer there are after, in %; None if there were none before."""
+    """Returns by how much fewer there are after, in %; None if a run had none before."""
     return Estimate.of(100 * (before - after) / before) if before.all() else None

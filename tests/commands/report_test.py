@@ -57,8 +57,8 @@ def test_two_defenses_are_compared_by_seed(tmp_path):
     options = (f"--runs={tmp_path}", "--compare=wo10_at,wo10_kl", "--nobest_run")
     found = script_calls.run("report.py", *options, COLUMNS="150")
     assert found.returncode == 0, found.stderr
-    # The reductions are 25% and 100/7% of the errors, 26.0% and 14.9% of the broken images; their
-    # standard errors 5.36 and 5.52, and t(1) = 12.7.
+    # There are 25% and 100/7% fewer errors, and as natural accuracy is level, 26.0% and 14.9% fewer
+    # broken images; the standard errors are 5.36 and 5.52, and t(1) = 12.7.
     (line,) = [line for line in found.stdout.splitlines() if "+15.0" in line]
     assert [cell.strip() for cell in line.split("│")[1:-1]] == [
         "500", "80", "2", "+0.0", "+15.0", "+19.6 (-48.4 to 87.7)", "+20.4 (-49.7 to 90.6)",
@@ -77,7 +77,7 @@ def test_what_the_pairs_differ_in_has_a_column():
     always = [
         "training images", "steps of at", "pairs", "natural accuracy, points",
         "grid accuracy, points", "fewer errors on the grid, % (95% interval)",
-        "fewer broken images, % (95% interval)",
+        "fewer broken, % (95% interval)",
     ]  # fmt: skip
     assert columns(pair("resnet8", 4.0)) == always
     found = columns(pair("resnet8", 4.0), pair("resnet14", 16.0))

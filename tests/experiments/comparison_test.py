@@ -32,10 +32,11 @@ def test_only_runs_of_the_same_seed_are_pairs():
 
 
 def test_broken_images_are_right_untouched_and_wrong_on_the_grid():
-    # Broken are 60 and 50 of 100 images, then 45 and 45.
-    runs = [*of_seeds("wo10_at", (0.3, 0.4)), *of_seeds("wo10_kl", (0.4, 0.4), natural=0.85)]
+    # Broken are 60 and 50 of 90 images; then, of 80 and of 64, the half.
+    runs = [*of_seeds("wo10_at", (0.3, 0.4)), results("wo10_kl", 0, 0.4, natural=0.8)]
+    runs += [results("wo10_kl", 1, 0.32, natural=0.64)]
     (found,) = comparison.compare(runs, "wo10_at", "wo10_kl")
-    np.testing.assert_allclose((found.natural, found.grid), (-5, 5))
+    np.testing.assert_allclose((found.natural, found.grid), (-18, 1))
     np.testing.assert_allclose(found.broken.mean, (25 + 10) / 2)
     half = stats.t.ppf(0.975, 1) * 7.5
     np.testing.assert_allclose((found.broken.low, found.broken.high), (17.5 - half, 17.5 + half))
@@ -45,6 +46,12 @@ def test_a_baseline_without_errors_leaves_none_to_avoid():
     runs = [*of_seeds("wo10_at", (1.0,), natural=1.0), *of_seeds("wo10_kl", (0.9,))]
     (found,) = comparison.compare(runs, "wo10_at", "wo10_kl")
     assert found.errors is None and found.broken is None
+
+
+def test_a_run_that_is_never_right_breaks_nothing():
+    runs = [*of_seeds("wo10_at", (0.0,), natural=0.0), *of_seeds("wo10_kl", (0.9,))]
+    (found,) = comparison.compare(runs, "wo10_at", "wo10_kl")
+    assert found.errors.mean == 90 and found.broken is None
 
 
 @pytest.mark.parametrize("kl", [0.5, 0.3])

@@ -143,10 +143,7 @@ def _comparison(
     after: np.ndarray,
 ) -> Comparison:
     natural, grid = map(float, np.mean(after - before, axis=0))
-    errors, broken = (
-        _fewer(_errors(before), _errors(after)),
-        _fewer(_broken(before), _broken(after)),
-    )
+    errors, broken = (_fewer(kind(before), kind(after)) for kind in (_errors, _broken))
     return Comparison(baseline, defense, seeds, natural, grid, errors, broken)
 
 

@@ -42,12 +42,15 @@ def table(found: list[comparison.Comparison], baseline: str, defense: str) -> Ta
         (f"lambda of {baseline}", lambda one: f"{one.baseline.weight:g}", False),
         (f"lambda of {defense}", lambda one: f"{one.defense.weight:g}", False),
         ("pairs", lambda one: str(len(one.seeds)), True),
-        ("natural accuracy, points", lambda one: f"{one.natural:+.1f}", True),
-        ("grid accuracy, points", lambda one: f"{one.grid:+.1f}", True),
-        ("fewer errors on the grid, % (95% interval)", lambda one: str(one.errors or "-"), True),
-        ("fewer broken, % (95% interval)", lambda one: str(one.broken or "-"), True),
+        ("natural", lambda one: f"{one.natural:+.1f}", True),
+        ("grid", lambda one: f"{one.grid:+.1f}", True),
+        ("fewer errors, %", lambda one: str(one.errors or "-"), True),
+        ("fewer broken, %", lambda one: str(one.broken or "-"), True),
     ]
-    shown = Table(title=f"{defense} against {baseline}")
+    shown = Table(
+        title=f"{defense} against {baseline}",
+        caption="Differences of accuracies in points; in brackets 95% intervals over the seeds.",
+    )
     cells = []
     for name, text, always in columns:
         texts = [text(one) for one in found]

@@ -103,9 +103,9 @@ def compare(runs: Iterable[Mapping[str, Any]], baseline: str, defense: str) -> l
     Returns:
       One for each two settings that have a pair.
     """
-    known = ("train_images", "steps", "seed")
     lines = [runs_csv.line(results) for results in runs]
-    lines = [one for one in lines if None not in (one[name] for name in known)]
+    # Older runs do not say both.
+    lines = [one for one in lines if None not in (one["train_images"], one["steps"])]
     before, after = (_by_setting(lines, name) for name in (baseline, defense))
     found = []
     for first in sorted(before):

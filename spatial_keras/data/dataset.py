@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.data.images_on_disk import ImagesOnDisk, without_autotuning
+from spatial_keras.data.images_on_disk import ImagesOnDisk, stream_options
 from spatial_keras.support import validation
 
 # Places in the seed of an epoch or a step, far from the replica numbers that the model puts there.
@@ -154,7 +154,7 @@ class Dataset:
         batches = tf.data.Dataset.zip((steps, self._read(rows)))
         batches = batches.map(lambda step, pair: finish(step, *pair)).prefetch(_PREFETCHED)
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        return batches.apply(endless).with_options(without_autotuning())
+        return batches.apply(endless).with_options(stream_options())
 
     def check_batch(self, batch_size: int, seed: int, step: int) -> None:
         """Reads the images of one training batch, where they are on disk.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.data.images_on_disk import ImagesOnDisk, Reader, without_autotuning
+from spatial_keras.data.images_on_disk import ImagesOnDisk, Reader, stream_options
 from spatial_keras.data.sizing import Sizing
 from spatial_keras.support import files
 
@@ -74,7 +74,7 @@ def _scan(paths: list[str], features: Any) -> dict[str, np.ndarray]:
     numbered = tf.data.Dataset.from_tensor_slices((np.arange(len(paths)), paths))
     together = min(_FILES_AT_A_TIME, len(paths))
     records = numbered.interleave(file_records, together, num_parallel_calls=together)
-    batches = records.batch(_READ_BATCH).with_options(without_autotuning())
+    batches = records.batch(_READ_BATCH).with_options(stream_options())
     parts = list(batches.as_numpy_iterator())
     numbers, lengths, labels = (np.concatenate(column) for column in zip(*parts))
     order = np.argsort(numbers, kind="stable")

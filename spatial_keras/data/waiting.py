@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from spatial_keras.data.images_on_disk import without_autotuning
+from spatial_keras.data.images_on_disk import stream_options
 
 
 class WaitingTime:
@@ -33,4 +33,4 @@ class WaitingTime:
                 return tf.nest.map_structure(tf.identity, batch)
 
         measured = tf.data.Dataset.zip((asked, batches)).map(given)
-        return measured.with_options(without_autotuning())
+        return measured.with_options(stream_options())

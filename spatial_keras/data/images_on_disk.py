@@ -14,6 +14,8 @@ from spatial_keras.support import files
 
 STREAMS = ("auto", "on", "off")
 _READ_BATCH = 64
+# One is put together while the images of the next are read.
+_BATCHES_AT_A_TIME = 2
 # Images of more bytes stay on disk, if nobody says otherwise.
 _MOST_IN_MEMORY = 2 << 30
 
@@ -93,7 +95,12 @@ class ImagesOnDisk:
             return tf.ensure_shape(self._reader.read(numbers[row]), self._reader.shape), row
 
         images = rows.unbatch().map(read, num_parallel_calls=_processors(), deterministic=True)
-        batches = images.batch(batch_size or _READ_BATCH, drop_remainder=batch_size is not None)
+        batches = images.batch(
+            batch_size or _READ_BATCH,
+            drop_remainder=batch_size is not None,
+            num_parallel_calls=_BATCHES_AT_A_TIME,
+            deterministic=True,
+        )
         return batches.with_options(stream_options())
 
     def check(self) -> None:

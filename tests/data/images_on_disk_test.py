@@ -87,8 +87,9 @@ def test_a_stream_that_starts_late_reads_nothing_before_and_little_ahead():
     subject = data.Dataset("set", images, LABELS, images, LABELS, ("a", "b", "c"), False)
     stream = iter(subject.training_batches(4, seed=0, first_step=5 * 10**9))
     next(stream)
-    # The batch, those ahead of it, and an image on its way for each processor.
-    asked = 4 * (1 + dataset._PREFETCHED) + images_on_disk._processors()
+    # The batch, those ahead of it, those that are put together, and an image for each processor.
+    batches = 1 + dataset._PREFETCHED + images_on_disk._BATCHES_AT_A_TIME
+    asked = 4 * batches + images_on_disk._processors()
     time.sleep(0.5)  # what nobody asked for would be read meanwhile
     assert 4 <= len(reader.read_numbers) <= asked
 

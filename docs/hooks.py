@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from spatial_keras.experiments import options
-from spatial_keras.experiments.options import Flag, Option
+from spatial_keras.configuration import options
+from spatial_keras.configuration.options import Flag, Option
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig

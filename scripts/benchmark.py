@@ -26,10 +26,12 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from spatial_keras import SpatialWarp, TransformationSet, data, models
+from spatial_keras.commands import running
+from spatial_keras.configuration import command_line
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.evaluation import Evaluator  # noqa: E402
-from spatial_keras.experiments import command_line, evaluate, train
+from spatial_keras.experiments import evaluate, train
 from spatial_keras.experiments.evaluate import EvaluateConfig
-from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.support import validation
 
 
@@ -223,7 +225,7 @@ def main(argv: list[str]) -> None:
         evaluate_many()
         return
     tf.get_logger().setLevel("ERROR")  # It warns of traces, of which each model needs its own.
-    with command_line.mistakes_refused():
+    with running.mistakes_refused():
         names = [validation.check_name("benchmark", n, MEASUREMENTS) for n in argv[1:]]
     table = Table("measured", "result", "goal", title=f"TensorFlow {tf.__version__}, CPU")
     for name in names or MEASUREMENTS:

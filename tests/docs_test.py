@@ -10,7 +10,7 @@ import pytest
 
 import spatial_keras
 from spatial_keras import commands
-from spatial_keras.experiments import options
+from spatial_keras.configuration import options
 from tests import script_calls
 
 ROOT = pathlib.Path(__file__).parents[1]

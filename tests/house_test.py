@@ -42,13 +42,14 @@ ROOMS = (
     "theory",
     "figures",
     "callbacks",
+    "configuration",
     "experiments",
     "reporting",
     "commands",
 )
 # What only these rooms may import, so that the others do not depend on it.
 DOORS = {
-    "absl": {"experiments"},
+    "absl": {"configuration", "commands"},
     "keras_tuner": {"experiments"},
     "tensorflow_addons": {"support"},
 }

@@ -15,8 +15,9 @@ import pytest
 import tensorflow as tf
 
 import spatial_keras as sk
-from spatial_keras.experiments import command_line, evaluate, train
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.configuration import command_line
+from spatial_keras.configuration.run_config import RunConfig
+from spatial_keras.experiments import evaluate, train
 from spatial_keras.support import compat
 
 LEGACY = pathlib.Path(__file__).parent / "legacy" / ("keras3" if compat.IS_KERAS_3 else "keras2")

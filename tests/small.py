@@ -5,8 +5,8 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
-from spatial_keras.experiments import command_line
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.configuration import command_line
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.training import defenses
 
 IMAGES = np.random.default_rng(0).integers(0, 256, [12, 10, 10, 1]).astype(np.uint8)

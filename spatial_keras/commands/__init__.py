@@ -10,7 +10,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from spatial_keras.experiments import command_line
+from spatial_keras.commands import running
 from spatial_keras.support import validation
 
 NAMES = ("train", "evaluate", "table", "tune", "plot", "report")
@@ -24,7 +24,7 @@ def run(name: str, arguments: Sequence[str]) -> None:
       arguments: its flags.
     """
     module = importlib.import_module(f"spatial_keras.commands.{name}")
-    command_line.run(module.main, module.Config, f"{module.__doc__}", arguments)
+    running.run(module.main, module.Config, f"{module.__doc__}", arguments)
 
 
 def run_named(arguments: Sequence[str]) -> None:
@@ -32,6 +32,6 @@ def run_named(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0] in ("--help", "-h"):
         sys.stdout.write(f"Usage: python -m spatial_keras {{{','.join(NAMES)}}} [--help] ...\n")
         return
-    with command_line.mistakes_refused():
+    with running.mistakes_refused():
         validation.check_name("command", arguments[0], NAMES)
     run(arguments[0], arguments[1:])

@@ -13,16 +13,17 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from spatial_keras.commands import running
+from spatial_keras.configuration.evaluate_config import EvaluateConfig as Config
 from spatial_keras.evaluation import Report
-from spatial_keras.experiments import command_line, evaluate
-from spatial_keras.experiments.evaluate_config import EvaluateConfig as Config
+from spatial_keras.experiments import evaluate
 
 _BAR = 30
 
 
 def main(config: Config) -> None:
     """Evaluates and shows the accuracies."""
-    with command_line.mistakes_refused():
+    with running.mistakes_refused():
         evaluation = evaluate.prepare(config)
         is_chief = evaluation.distribution.is_chief
         say = sys.stderr.write if is_chief else lambda line: None

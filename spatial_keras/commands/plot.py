@@ -11,14 +11,14 @@ import sys
 
 from rich.console import Console
 
-from spatial_keras.experiments import command_line
+from spatial_keras.commands import running
 from spatial_keras.reporting import plot
 from spatial_keras.reporting.plot import PlotConfig as Config
 
 
 def main(config: Config) -> None:
     """Draws the figures and names their files."""
-    with command_line.mistakes_refused():
+    with running.mistakes_refused():
         written = plot.prepare(config).draw(lambda line: sys.stderr.write(f"{line}\n"))
     for file in written:
         Console().print(f"Written: {file}", soft_wrap=True, markup=False)

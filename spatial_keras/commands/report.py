@@ -12,14 +12,15 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from spatial_keras.experiments import command_line, comparison
+from spatial_keras.commands import running
+from spatial_keras.experiments import comparison
 from spatial_keras.reporting import report
 from spatial_keras.reporting.report import ReportConfig as Config
 
 
 def main(config: Config) -> None:
     """Writes the page and the CSV file, and names them."""
-    with command_line.mistakes_refused():
+    with running.mistakes_refused():
         page = report.prepare(config)
         written = page.write(lambda line: sys.stderr.write(f"{line}\n"))
     console = Console()

@@ -11,17 +11,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spatial_keras.experiments import command_line, table
+from spatial_keras.commands import running
+from spatial_keras.experiments import table
 from spatial_keras.experiments.table import TableConfig as Config
 
 
 def main(config: Config) -> None:
     """Trains the runs that are not finished, and shows the table."""
-    with command_line.mistakes_refused():
+    with running.mistakes_refused():
         runs = table.prepare(config)
         is_chief = runs.distribution.is_chief
         say = sys.stderr.write if is_chief else lambda line: None
-        found = runs.run(command_line.typed(), lambda line: say(f"{line}\n"))
+        found = runs.run(running.typed(), lambda line: say(f"{line}\n"))
     if not is_chief:
         return
     shown = Table(*found.header, title=Text(found.title))

@@ -10,13 +10,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from spatial_keras.experiments import checkpoints, command_line, train
-from spatial_keras.experiments.run_config import RunConfig as Config
+from spatial_keras.commands import running
+from spatial_keras.configuration.run_config import RunConfig as Config
+from spatial_keras.experiments import checkpoints, train
 
 
 def main(config: Config) -> None:
     """Trains, evaluates and shows the accuracies."""
-    with command_line.mistakes_refused():
+    with running.mistakes_refused():
         run = train.prepare(config)
     if run.distribution.is_chief:
         for line in (*run.notes, *run.state()):

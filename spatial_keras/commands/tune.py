@@ -11,14 +11,15 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from spatial_keras.experiments import checkpoints, command_line, tune
+from spatial_keras.commands import running
+from spatial_keras.experiments import checkpoints, tune
 from spatial_keras.experiments.tune import TuneConfig as Config
 
 
 def main(config: Config) -> None:
     """Runs the trials that have not ended, and shows their table."""
     try:
-        with command_line.mistakes_refused():
+        with running.mistakes_refused():
             study = tune.prepare(config)
             trials = study.run(lambda line: sys.stderr.write(f"{line}\n"))
     except checkpoints.DivergedError as error:

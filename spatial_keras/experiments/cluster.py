@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spatial_keras.experiments import options
+from spatial_keras.configuration import options
 
 _JOBS = ("chief", "worker")
 EXAMPLE = (

@@ -27,7 +27,6 @@ import tensorflow as tf
 from spatial_keras.experiments import cluster, interruption
 from spatial_keras.support import files
 
-CHOICES = ("auto", "none", "mirrored", "multi_worker")
 # What TensorFlow raises where another worker has ended.
 _LOST = (
     tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import data, evaluation
+from spatial_keras.configuration.evaluate_config import EvaluateConfig
+from spatial_keras.configuration.run_config import RunConfig, use_xla
+from spatial_keras.configuration.shard import WHOLE
 from spatial_keras.evaluation import Outcome, Report, grid, outcome
 from spatial_keras.evaluation.classifiers import fingerprint
 from spatial_keras.experiments import distribution, progress, run_folder, shards, train
 from spatial_keras.experiments.distribution import Distribution
-from spatial_keras.experiments.evaluate_config import EvaluateConfig
-from spatial_keras.experiments.run_config import RunConfig, use_xla
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import files, validation
 
@@ -94,7 +95,7 @@ class Evaluation:
         measures, number = self.config.ordered_measures, self.evaluator.number
         places, outcomes, maps = [], [], []
         for shard in shards.all_of(self.output):
-            folder, rows = shard.folder(self.output), shard.places(number)
+            folder, rows = shards.folder_of(shard, self.output), shard.places(number)
             shards.check(folder, {**self._settings, "shard": str(shard)})
             found = [outcome.restore(folder / f"{name}.npz", len(rows)) for name in measures]
             found_map = grid.read_map(folder / "map", len(rows)) if self.config.map else {}
@@ -121,7 +122,7 @@ class Evaluation:
     def output(self) -> pathlib.Path:
         """The JSON file to write; of a part its folder."""
         shard = self.config.part
-        return self.config.file if shard is None else shard.folder(self.config.file)
+        return self.config.file if shard is None else shards.folder_of(shard, self.config.file)
 
     @property
     def _partial(self) -> pathlib.Path:
@@ -224,7 +225,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
     pixels, labels = np.asarray(images.test_images[first]), images.test_labels[first]
     digest = hashlib.sha256(np.ascontiguousarray(pixels))
     digest.update(np.ascontiguousarray(labels))
-    part = config.part or shards.WHOLE
+    part = config.part or WHOLE
     places = part.places(len(labels))
     evaluator = evaluation.Evaluator(
         classifier,

@@ -9,9 +9,9 @@ import re
 import keras_tuner as kt
 
 from spatial_keras import data
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments import distribution, train
 from spatial_keras.experiments.checkpoints import DivergedError
-from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.training.robust_model import RobustModel
 
 # KerasTuner's name for what to maximize: grid accuracy.

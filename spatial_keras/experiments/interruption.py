@@ -7,7 +7,6 @@ its files are whole or not there.
 from __future__ import annotations
 
 import contextlib
-import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ _SIGNALS = {
     signal.SIGTERM: ("terminated", 143),
     signal.SIGALRM: ("the time of --max_time is over", 124),
 }
-_UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
 class InterruptedRunError(BaseException):
@@ -43,26 +41,12 @@ class _State:
     goes_along = False
 
 
-def seconds(text: str) -> float:
-    """Returns the seconds that a text such as "2h", "1h30m" or "90s" says.
-
-    Raises:
-      ValueError: it does not say a time.
-    """
-    if not re.fullmatch(r"(?=.)(\d+h)?(\d+m)?(\d+s)?", text):
-        raise ValueError(f"--max_time must be a time such as 2h, 1h30m or 90s, got '{text}'.")
-    found = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)(\w)", text))
-    if not 0 < found <= 10**8:
-        raise ValueError(f"--max_time must be more than 0s and at most 10^8 s, got '{text}'.")
-    return found
-
-
 @contextlib.contextmanager
-def handled(max_time: str | None = None) -> Iterator[None]:
+def handled(max_time: float | None = None) -> Iterator[None]:
     """Within, signals and the end of the time raise InterruptedRunError.
 
     Args:
-      max_time: the time allowed, such as "2h"; None for no end.
+      max_time: the seconds allowed; None for no end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python delivers signals to the main thread only
@@ -70,7 +54,7 @@ def handled(max_time: str | None = None) -> Iterator[None]:
     _State.asked, _State.goes_along = None, False
     before = {number: signal.signal(number, _on_signal) for number in _SIGNALS}
     if max_time is not None:
-        signal.setitimer(signal.ITIMER_REAL, seconds(max_time))
+        signal.setitimer(signal.ITIMER_REAL, max_time)
     try:
         yield
     finally:

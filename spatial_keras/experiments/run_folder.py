@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from spatial_keras.experiments import command_line, options
-from spatial_keras.experiments.options import Config
+from spatial_keras.configuration import command_line, options
+from spatial_keras.configuration.options import Config
 from spatial_keras.support import files
 
 FLAGS_FILE, SEARCH_FLAGS_FILE = "run.flags", "search.flags"

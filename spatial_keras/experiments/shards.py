@@ -6,7 +6,6 @@ Processes that share a folder evaluate a part each, without knowing of each othe
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import pathlib
 import re
@@ -14,9 +13,8 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from spatial_keras.experiments import options
+from spatial_keras.configuration import options
+from spatial_keras.configuration.shard import Shard
 
 SETTINGS_FILE = "settings.json"
 _NAME = re.compile(r"part-(\d+)-of-(\d+)")
@@ -25,62 +23,9 @@ _OTHERS = {
 }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
-class Shard:
-    """One of several parts of the images.
-
-    Attributes:
-      number: which one, from 1 on.
-      count: how many there are.
-    """
-
-    number: int
-    count: int
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
-
-    def places(self, images: int) -> np.ndarray:
-        """Returns which of so many images it takes, int [n].
-
-        They lie apart, as images often lie in the order of their classes, which take unlike times.
-
-        Raises:
-          ValueError: there are fewer images than parts.
-        """
-        if self.count > images:
-            raise ValueError(
-                f"--shard={self}: there can be {images} parts at most, as many as images."
-            )
-        return np.arange(images)[self.rows]
-
-    @property
-    def rows(self) -> slice:
-        """Which of all images it takes, as a slice: of the whole nothing is copied."""
-        return slice(self.number - 1, None, self.count)
-
-    def folder(self, output: pathlib.Path) -> pathlib.Path:
-        """Returns where it lies, beside the JSON file of the whole."""
-        return _folder(output) / f"part-{self.number}-of-{self.count}"
-
-
-WHOLE = Shard(1, 1)
-
-
-def parse(text: str) -> Shard:
-    """Returns the part that a text such as "2/8" names.
-
-    Raises:
-      ValueError: it names none.
-    """
-    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
-    shard = Shard(int(found[1]), int(found[2])) if found else None
-    if shard is None or not 1 <= shard.number <= shard.count:
-        raise ValueError(
-            "--shard must be NUMBER/COUNT, with a number from 1 to COUNT, such as 2/8, the second "
-            f"of eight parts, got '{text}'."
-        )
-    return shard
+def folder_of(shard: Shard, output: pathlib.Path) -> pathlib.Path:
+    """Returns where a part lies, beside the JSON file of the whole."""
+    return _folder(output) / f"part-{shard.number}-of-{shard.count}"
 
 
 def all_of(output: pathlib.Path) -> list[Shard]:
@@ -146,7 +91,7 @@ def is_of(folder: pathlib.Path, settings: Mapping[str, Any]) -> bool:
 def remove(output: pathlib.Path) -> None:
     """Removes the parts of a whole, and their folder unless one of them is at work there."""
     for shard in all_of(output):
-        shutil.rmtree(shard.folder(output))
+        shutil.rmtree(folder_of(shard, output))
     with contextlib.suppress(OSError):
         _folder(output).rmdir()
 

@@ -15,11 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras import data
-from spatial_keras.experiments import distribution, run_config, run_folder, train
+from spatial_keras.configuration import run_config
+from spatial_keras.configuration.options import Config, nested, option
+from spatial_keras.configuration.run_config import RunConfig
+from spatial_keras.experiments import distribution, run_folder, train
 from spatial_keras.experiments.checkpoints import DivergedError
 from spatial_keras.experiments.distribution import Distribution
-from spatial_keras.experiments.options import Config, nested, option
-from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.support import compat, files
 from spatial_keras.training import defenses
 

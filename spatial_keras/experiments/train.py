@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras import callbacks, data, evaluation, figures, models
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments import checkpoints, distribution, interruption, progress, run_folder
 from spatial_keras.experiments.distribution import Distribution
-from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.models import batch_norm
 from spatial_keras.support import classifiers, validation
 from spatial_keras.training import defenses, optimizers

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from spatial_keras import figures
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments import table, variants
-from spatial_keras.experiments.run_config import RunConfig
 from spatial_keras.experiments.variants import Variant
 from spatial_keras.training import defenses
 

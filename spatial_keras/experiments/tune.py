@@ -11,14 +11,10 @@ from typing import Any
 import keras_tuner as kt
 
 from spatial_keras import figures
-from spatial_keras.experiments import (
-    command_line,
-    distribution,
-    run_folder,
-    search_state,
-    table,
-    train,
-)
+from spatial_keras.configuration import command_line
+from spatial_keras.configuration.options import Config, nested, option
+from spatial_keras.configuration.run_config import MOST_CANDIDATES, RunConfig
+from spatial_keras.experiments import distribution, run_folder, search_state, table, train
 from spatial_keras.experiments.checkpoints import DivergedError
 from spatial_keras.experiments.hyper_model import (
     EPOCHS,
@@ -27,8 +23,6 @@ from spatial_keras.experiments.hyper_model import (
     ExperimentHyperModel,
     Space,
 )
-from spatial_keras.experiments.options import Config, nested, option
-from spatial_keras.experiments.run_config import MOST_CANDIDATES, RunConfig
 from spatial_keras.experiments.trials import Trial, Trials
 from spatial_keras.support import files, validation
 from spatial_keras.training import defenses

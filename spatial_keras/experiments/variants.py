@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures
-from spatial_keras.experiments import options, run_folder, table
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.configuration import options
+from spatial_keras.configuration.run_config import RunConfig
+from spatial_keras.experiments import run_folder, table
 from spatial_keras.training import defenses, passes
 
 # What runs may differ in to be drawn together: each such variant is a point or line of its own.

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures, theory
+from spatial_keras.configuration.options import Config, option
 from spatial_keras.experiments import runs_csv, train, variants
-from spatial_keras.experiments.options import Config, option
 from spatial_keras.experiments.variants import Variant
 from spatial_keras.reporting import subject
 from spatial_keras.reporting.subject import Subject

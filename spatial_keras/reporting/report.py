@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures
+from spatial_keras.configuration.options import Config, option
 from spatial_keras.experiments import runs_csv, table, train, variants
-from spatial_keras.experiments.options import Config, option
 from spatial_keras.reporting import markup, plot
 from spatial_keras.support import files
 from spatial_keras.training import defenses

@@ -9,7 +9,8 @@ from unittest import mock
 import pytest
 import tensorflow as tf
 
-from spatial_keras.experiments import command_line, run_folder, table
+from spatial_keras.configuration import command_line
+from spatial_keras.experiments import run_folder, table
 from tests import script_calls, small
 
 RUN = (*small.RUN, "--steps=2", "--test_images=9")

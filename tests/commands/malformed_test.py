@@ -7,7 +7,8 @@ import random
 import pytest
 
 from spatial_keras import commands
-from spatial_keras.experiments import options, train
+from spatial_keras.configuration import options
+from spatial_keras.experiments import train
 
 CONFIGS = {
     name: importlib.import_module(f"spatial_keras.commands.{name}").Config

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.experiments import evaluate
-from spatial_keras.experiments.evaluate_config import EvaluateConfig
 from tests import script_calls
 from tests.experiments.cluster_test import config, free_ports
 

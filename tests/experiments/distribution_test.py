@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.experiments import distribution, evaluate, train
 from spatial_keras.experiments.distribution import Distribution
-from spatial_keras.experiments.evaluate_config import EvaluateConfig
 from tests import small
 from tests.keras_state import optimizer_values
 

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from spatial_keras import evaluation
-from spatial_keras.experiments import command_line, evaluate, evaluate_config, train
-from spatial_keras.experiments.evaluate_config import MEASURES
+from spatial_keras.configuration import command_line, evaluate_config
+from spatial_keras.configuration.evaluate_config import MEASURES
+from spatial_keras.experiments import evaluate, train
 from tests import small
 from tests.evaluation import safety_test
 

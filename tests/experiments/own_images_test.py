@@ -7,7 +7,8 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from spatial_keras.experiments import command_line, evaluate, train
+from spatial_keras.configuration import command_line
+from spatial_keras.experiments import evaluate, train
 from tests import small
 from tests.data import tfds_test
 

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from spatial_keras.experiments import command_line
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.configuration import command_line
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments.run_folder import (
     FLAGS_FILE,
     DamagedResultsError,

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from spatial_keras import evaluation
+from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.evaluation import classifiers
-from spatial_keras.experiments import evaluate, shards
-from spatial_keras.experiments.evaluate_config import EvaluateConfig
-from spatial_keras.experiments.shards import Shard
+from spatial_keras.experiments import evaluate
 from tests import evaluation_cases as cases
 
 IMAGES = 17
@@ -271,13 +270,6 @@ def test_more_parts_than_images(model, tmp_path):
     with pytest.raises(ValueError, match="--shard=2/18: there can be 17 parts at most"):
         prepared(model, tmp_path / "a.json", shard="2/18")
     assert not list(tmp_path.iterdir())
-
-
-def test_every_image_is_in_one_part():
-    for images, count in ((17, 3), (8, 8), (5, 1)):
-        places = [Shard(number, count).places(images) for number in range(1, count + 1)]
-        assert sorted(np.concatenate(places)) == list(range(images))
-    assert shards.parse("2/8") == Shard(2, 8)
 
 
 def test_what_is_written_says_nothing_of_the_parts(model, folder):

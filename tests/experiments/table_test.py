@@ -10,16 +10,10 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
+from spatial_keras.configuration import command_line, options
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.evaluation import judge
-from spatial_keras.experiments import (
-    checkpoints,
-    command_line,
-    options,
-    run_folder,
-    table,
-    train,
-)
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.experiments import checkpoints, run_folder, table, train
 from tests import small
 
 RUN = tuple(flag for flag in small.RUN if not flag.startswith("--defense"))

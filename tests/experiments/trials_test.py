@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments.trials import Trial, Trials
 
 

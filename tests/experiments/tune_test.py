@@ -9,7 +9,8 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from spatial_keras.experiments import checkpoints, command_line, table, train, tune
+from spatial_keras.configuration import command_line
+from spatial_keras.experiments import checkpoints, table, train, tune
 from tests import small
 
 RUN = (*small.RUN, "--steps=90", "--validation_images=20")

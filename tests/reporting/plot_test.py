@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spatial_keras import figures
-from spatial_keras.experiments import command_line, runs_csv, variants
+from spatial_keras.configuration import command_line
+from spatial_keras.experiments import runs_csv, variants
 from spatial_keras.reporting import plot, subject
 
 FLAGS = {"dataset": "digits", "model": "resnet8", "width": "0.25", "steps": "800"}

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from spatial_keras import figures
-from spatial_keras.experiments import command_line, comparison
+from spatial_keras.configuration import command_line
+from spatial_keras.experiments import comparison
 from spatial_keras.reporting import report, subject
 from tests import html_pages, small
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import spatial_keras as sk
-from spatial_keras.experiments import command_line
+from spatial_keras.configuration import command_line
 from spatial_keras.reporting import subject
 from tests import small
 

@@ -1,4 +1,4 @@
-"""Flags from configurations, flagfiles, --help by group, and mistakes in one line."""
+"""How a command runs: mistakes in one line, --help, the command as typed."""
 
 from __future__ import annotations
 
@@ -9,54 +9,16 @@ import sys
 import pytest
 import tensorflow as tf
 
-from spatial_keras.experiments import command_line
-from spatial_keras.experiments.options import Config, option
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.commands import running
+from spatial_keras.configuration.options import Config, option
 
 
 @dataclasses.dataclass(frozen=True)
 class Example(Config):
     number: int = option(3, "First", "A number.", low=1)
     share: float | None = option(None, "First", "A share.")
-    name: str | None = option(None, "Second", "A name.")
     kind: str = option("one", "Second", "A kind.", choices=("one", "other"))
-    loud: bool = option(False, "Second", "Whether to shout.")
     sizes: tuple[int, ...] | None = option(None, "Second", "Sizes.", distinct=True)
-    place: str | None = option(None, "Second", "Where.", recorded=False)
-
-
-def test_help_names_every_flag_in_its_group():
-    text = command_line.help_text(RunConfig)
-    titles = ("Data", "Network", "Defense", "Training", "Execution", "Output")
-    places = [text.index(f"\n{title}:") for title in titles]
-    assert places == sorted(places)
-    for field in dataclasses.fields(RunConfig):
-        group = titles.index(field.metadata["option"].group)
-        place = text.index(f"--{field.name.rstrip('_')}: {field.metadata['option'].help}")
-        assert places[group] < place < (*places, len(text))[group + 1]
-
-
-def test_arguments_become_a_configuration():
-    arguments = ["--number=5", "--share=0.5", "--loud", "--sizes=4, 6", "--place=here"]
-    found = command_line.parse(Example, arguments)
-    assert found == Example(5, 0.5, None, "one", True, (4, 6), "here")
-    assert command_line.parse(Example, []) == Example()
-
-
-def test_a_flagfile_repeats_what_is_recorded(tmp_path):
-    config = Example(5, 0.1, "it's", "other", True, (4, 6), "here")
-    (tmp_path / "a.flags").write_text(command_line.flagfile(config))
-    assert command_line.read(Example, tmp_path / "a.flags") == dataclasses.replace(
-        config, place=None
-    )
-    again = command_line.read(Example, tmp_path / "a.flags", "--number=7")
-    assert again.number == 7 and again.name == "it's"
-
-
-def test_an_unreadable_flagfile_is_named(tmp_path):
-    (tmp_path / "a.flags").write_text("--nothing=1\n")
-    with pytest.raises(ValueError, match="a.flags cannot be read: .*nothing"):
-        command_line.read(Example, tmp_path / "a.flags")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +38,7 @@ def test_an_unreadable_flagfile_is_named(tmp_path):
 )
 def test_mistakes_end_the_program_in_one_line(capsys, argument, message):
     with pytest.raises(SystemExit) as end:
-        command_line.run(pytest.fail, Example, "", [argument])
+        running.run(pytest.fail, Example, "", [argument])
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and message in line and len(line) < 2100
@@ -87,7 +49,7 @@ def test_errors_within_are_the_programs_own():
         raise ValueError("a mistake of ours")
 
     with pytest.raises(ValueError, match="of ours"):
-        command_line.run(main, Example, "", [])
+        running.run(main, Example, "", [])
 
 
 @pytest.mark.parametrize(
@@ -102,14 +64,14 @@ def test_too_little_memory_is_one_line(capsys, error):
         raise error
 
     with pytest.raises(SystemExit) as end:
-        command_line.run(main, Example, "", [])
+        running.run(main, Example, "", [])
     assert end.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert re.match(r"error: not enough memory \((Unable to|OOM when) alloc.*\)\.$", line)
 
 
 def test_help_has_the_head_and_the_defaults(capsys):
-    command_line.run(pytest.fail, Example, "Does it.\n", ["--number=5", "--help"])
+    running.run(pytest.fail, Example, "Does it.\n", ["--number=5", "--help"])
     text = capsys.readouterr().out
     assert text.startswith("Does it.\n")
     assert "First:\n  --number: A number. (default: 3)\n  --share: A share.\n" in text
@@ -125,4 +87,4 @@ def test_help_has_the_head_and_the_defaults(capsys):
 )
 def test_the_command_as_typed(monkeypatch, argv, typed):
     monkeypatch.setattr(sys, "argv", argv)
-    assert command_line.typed() == typed
+    assert running.typed() == typed

@@ -8,6 +8,7 @@ str, int or float, or one of these or None; `float | str` is a number or a perce
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from spatial_keras.support import validation
 _ELEMENTS = {"tuple[str, ...]": str, "tuple[int, ...]": int, "tuple[float, ...]": float}
 _SCALARS = {"str": str, "int": int, "float": float, "bool": bool, "float | str": float}
 _MOST = {int: 10**9, float: 1e30}
+_UNITS = {"h": 3600, "m": 60, "s": 1}
 _NESTED, _OPTION = "nested", "option"
 
 AnyConfig = TypeVar("AnyConfig", bound="Config")
@@ -222,6 +224,20 @@ def percentage(text: str) -> float:
         return float(text.removesuffix("%") if text.endswith("%") else "")
     except ValueError:
         raise ValueError(f"a percentage must be a number with %, got {text!r}.") from None
+
+
+def seconds(text: str) -> float:
+    """Returns the seconds that a text such as "2h", "1h30m" or "90s" says.
+
+    Raises:
+      ValueError: it does not say a time.
+    """
+    if not re.fullmatch(r"(?=.)(\d+h)?(\d+m)?(\d+s)?", text):
+        raise ValueError(f"--max_time must be a time such as 2h, 1h30m or 90s, got '{text}'.")
+    found = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)(\w)", text))
+    if not 0 < found <= 10**8:
+        raise ValueError(f"--max_time must be more than 0s and at most 10^8 s, got '{text}'.")
+    return found
 
 
 def own_flags(kind: type[Config]) -> Iterator[Flag]:

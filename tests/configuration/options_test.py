@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from spatial_keras.experiments import options
-from spatial_keras.experiments.options import Config, nested, option
+from spatial_keras.configuration import options
+from spatial_keras.configuration.options import Config, nested, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,3 +97,16 @@ def test_values_that_do_not_go_together_are_refused():
 def test_nothing_can_be_changed_afterwards():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Inner().steps = 5
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2h", 7200), ("1h30m", 5400), ("90s", 90), ("1h1m1s", 3661)]
+)
+def test_times(text, seconds):
+    assert options.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "-1h", "2d", "1m1h", "0s", "1e9s", "9" * 30 + "h"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(ValueError, match="^--max_time must be"):
+        options.seconds(text)

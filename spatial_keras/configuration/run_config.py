@@ -10,8 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras.experiments import interruption, options, shared_options
-from spatial_keras.experiments.options import Config, option
+from spatial_keras.configuration import options, shared_options
+from spatial_keras.configuration.options import Config, option
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.models import applications
@@ -230,7 +230,7 @@ class RunConfig(Config):
                 f"--profile_steps must be the first and the last step, got {first},{last}."
             )
         if self.max_time is not None:
-            interruption.seconds(self.max_time)
+            options.seconds(self.max_time)
         if self.profile_steps and self.profile_steps[1] > self.steps:
             raise ValueError(
                 f"--profile_steps must end at step {self.steps} at most, the run's last, got "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from spatial_keras.configuration.options import option
 from spatial_keras.data.images_on_disk import STREAMS
-from spatial_keras.experiments import distribution
-from spatial_keras.experiments.options import option
 from spatial_keras.geometry.sampling import FILLS
 
 LARGEST_SIZE = 2048
+DISTRIBUTIONS = ("auto", "none", "mirrored", "multi_worker")
 
 
 def data_dir() -> Any:
@@ -88,7 +88,7 @@ def distribute() -> Any:
         "Execution",
         "mirrored: all GPUs of this machine; multi_worker: those of all machines of TF_CONFIG; "
         "auto: multi_worker with TF_CONFIG, else mirrored with several GPUs, else none.",
-        choices=distribution.CHOICES,
+        choices=DISTRIBUTIONS,
         recorded=False,
     )
 

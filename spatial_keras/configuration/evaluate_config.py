@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from spatial_keras.experiments import shards, shared_options
-from spatial_keras.experiments.options import Config, option
-from spatial_keras.experiments.run_config import (
+from spatial_keras.configuration import shared_options
+from spatial_keras.configuration.options import Config, option
+from spatial_keras.configuration.run_config import (
     LARGEST_SEED,
     MOST_CANDIDATES,
     RunConfig,
     box,
     check_grid_counts,
 )
+from spatial_keras.configuration.shard import Shard
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import COMPOSITIONS
 from spatial_keras.support import files
@@ -188,7 +189,7 @@ class EvaluateConfig(Config):
         if self.merge and self.resume:
             raise ValueError("--resume has no effect with --merge, which evaluates nothing.")
         if self.shard is not None:
-            shards.parse(self.shard)
+            Shard.parse(self.shard)
 
     def _check_output(self) -> None:
         file = pathlib.Path(self.output)
@@ -219,9 +220,9 @@ class EvaluateConfig(Config):
         return box(shift, rotation, height, width)
 
     @property
-    def part(self) -> shards.Shard | None:
+    def part(self) -> Shard | None:
         """The part of the images to evaluate; None for all."""
-        return None if self.shard is None else shards.parse(self.shard)
+        return None if self.shard is None else Shard.parse(self.shard)
 
     @property
     def file(self) -> pathlib.Path:

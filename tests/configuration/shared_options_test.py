@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from spatial_keras.experiments import options
-from spatial_keras.experiments.evaluate_config import EvaluateConfig
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.configuration import options
+from spatial_keras.configuration.evaluate_config import EvaluateConfig
+from spatial_keras.configuration.run_config import RunConfig
 
 SHARED = (
     "data_dir",

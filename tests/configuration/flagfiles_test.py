@@ -7,7 +7,7 @@ import pathlib
 import pytest
 from absl import flags
 
-from spatial_keras.experiments import flagfiles
+from spatial_keras.configuration import flagfiles
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spatial_keras.experiments.evaluate_config import MEASURES, EvaluateConfig
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.configuration.evaluate_config import MEASURES, EvaluateConfig
+from spatial_keras.configuration.run_config import RunConfig
 
 RUN = RunConfig(dataset="cifar10", image_size=16, max_rotation=12, max_translation=2)
 

@@ -1,19 +1,15 @@
-"""Flags from configurations, --help by group, and mistakes in one line with exit code 2."""
+"""Flags from configurations: command lines and flagfiles read and written, --help by group."""
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
 import re
-import shlex
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
-from absl import flags, logging
+from absl import flags
 
-from spatial_keras.experiments import flagfiles, interruption, options
-from spatial_keras.experiments.options import AnyConfig, Config, Flag
-from spatial_keras.support import files
+from spatial_keras.configuration import flagfiles, options
+from spatial_keras.configuration.options import AnyConfig, Config, Flag
 
 _END = "# flags above: "
 _ALWAYS_SET = frozenset(
@@ -21,10 +17,6 @@ _ALWAYS_SET = frozenset(
     "learning_rate weight_decay seed xla mixed_precision checkpoint_every log_every".split()
 )
 _BOOLEAN = re.compile(r"^flag (--\w+)=(.*?): .*$", re.DOTALL)
-# What TensorFlow's errors say.
-_NO_MEMORY = "OOM when allocating"
-_LONGEST = 2000
-_HELP = frozenset(("--help", "-h", "--helpshort"))
 
 
 def define(kind: type[Config], flag_values: flags.FlagValues) -> None:
@@ -124,81 +116,3 @@ def help_text(kind: type[Config]) -> str:
     about = "Read flags from a file, one a line; flags/... may be one of the package's."
     groups["Flagfiles"] = [f"  --flagfile=FILE: {about}"]
     return "".join(f"\n{group}:\n" + "\n".join(lines) + "\n" for group, lines in groups.items())
-
-
-def run(
-    main: Callable[[AnyConfig], None], kind: type[AnyConfig], about: str, arguments: Sequence[str]
-) -> None:
-    """Calls `main` with the configuration that the arguments describe.
-
-    --help prints the flags and ends the program. A mistake ends it with one line and exit code 2.
-
-    Args:
-      main: does what the command is for.
-      kind: of the configuration.
-      about: the first words of --help.
-      arguments: of the command line.
-    """
-    if _HELP & set(arguments):
-        sys.stdout.write(f"{about}{help_text(kind)}")
-        return
-    logging.set_verbosity(logging.WARNING)  # TFDS tells what it does
-    with mistakes_refused():
-        config = parse(kind, arguments)
-    with _ends_in_one_line(), interruption.handled(_max_time(config)):
-        main(config)
-
-
-def _max_time(config: Config) -> str | None:
-    return getattr(getattr(config, "run", config), "max_time", None)
-
-
-@contextlib.contextmanager
-def _ends_in_one_line() -> Iterator[None]:
-    """Ends the program with one line if it is interrupted, or cannot write or read a file."""
-    try:
-        yield
-    except interruption.InterruptedRunError as end:
-        sys.stderr.write(f"{end}. To continue: {_continued()}\n")
-        sys.exit(end.code)
-    except Exception as error:  # TensorFlow, HDF5 and KerasTuner have errors of their own
-        if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
-            sys.stderr.write(f"error: not enough memory ({files.one_line(error)}).\n")
-            sys.exit(1)
-        if not files.system_reason(error):
-            raise
-        sys.stderr.write(f"error: {_line(error)} To continue: {_continued()}\n")
-        sys.exit(1)
-
-
-def _continued() -> str:
-    """Returns the command line that continues where this one ended."""
-    line = typed()
-    evaluates = any(name in line.split("--")[0] for name in ("evaluate", "evaluate.py"))
-    is_complete = {"--resume", "--merge"} & {*sys.argv}
-    return f"{line} --resume" if evaluates and not is_complete else line
-
-
-def typed() -> str:
-    """Returns the command line as it was typed, for people to repeat."""
-    script = pathlib.Path(sys.argv[0])
-    if script.name == "__main__.py":
-        return shlex.join(["python", "-m", script.parent.name, *sys.argv[1:]])
-    return shlex.join(["python", *sys.argv])
-
-
-@contextlib.contextmanager
-def mistakes_refused() -> Iterator[None]:
-    """Ends the program with one line and exit code 2 at a ValueError or TypeError within."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        sys.stderr.write(f"error: {_line(error)}\n")
-        sys.exit(2)
-
-
-def _line(error: Exception) -> str:
-    """Returns an error's message as one line without control characters, of bearable length."""
-    text = " ".join(files.message(error).split())
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

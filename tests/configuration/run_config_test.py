@@ -7,8 +7,8 @@ import pathlib
 
 import pytest
 
-from spatial_keras.experiments import options, run_config
-from spatial_keras.experiments.run_config import RunConfig
+from spatial_keras.configuration import options, run_config
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.training import defenses
 from tests import small
 

@@ -1,0 +1,1 @@
+"""What a command does, as frozen dataclasses: their fields are its flags."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import functools
 import importlib
 import inspect
@@ -26,27 +27,16 @@ from tests import small
 
 ROOT = pathlib.Path(__file__).parents[1]
 LIBRARY = sorted(file.relative_to(ROOT) for file in ROOT.glob("spatial_keras/**/*.py"))
-TESTS = sorted(file.relative_to(ROOT) for file in ROOT.glob("tests/**/*.py"))
+TESTS = sorted(file.relative_to(ROOT) for file in ROOT.glob("tests/**/*_test.py"))
+HELPERS = sorted(
+    file.relative_to(ROOT)
+    for file in ROOT.glob("tests/**/*.py")
+    if file.relative_to(ROOT) not in TESTS
+)
 SCRIPTS = sorted(file.relative_to(ROOT) for file in ROOT.glob("scripts/*.py"))
 FLAGFILES = sorted(file.relative_to(ROOT) for file in ROOT.glob("flags/**/*.flags"))
 FRONTS = {pathlib.Path("spatial_keras", name) for name in ("__init__.py", "__main__.py")}
 
-# From the ground up: a room imports only rooms above it in this list.
-ROOMS = (
-    "support",
-    "geometry",
-    "training",
-    "models",
-    "evaluation",
-    "data",
-    "theory",
-    "figures",
-    "callbacks",
-    "configuration",
-    "experiments",
-    "reporting",
-    "commands",
-)
 # What only these rooms may import, so that the others do not depend on it.
 DOORS = {
     "absl": {"configuration", "commands"},
@@ -82,10 +72,6 @@ MAX_LINES = 400
 MAX_BODY_LINES = 60
 
 
-def per_file(files):
-    return pytest.mark.parametrize("file", files, ids=str)
-
-
 def parse(file: pathlib.Path | str) -> ast.Module:
     return ast.parse((ROOT / file).read_text(encoding="utf-8"))
 
@@ -119,111 +105,138 @@ def called_names(file: pathlib.Path) -> set[str]:
     }
 
 
-def functions(file: pathlib.Path) -> dict[str, int]:
-    """The functions and methods of a file, and how many lines their bodies have."""
+def functions(file: pathlib.Path) -> list[tuple[str, int]]:
+    """The name of each function and method of a file, and how many lines its body has."""
     nodes = [node for node in ast.walk(parse(file)) if isinstance(node, ast.FunctionDef)]
-    return {node.name: node.end_lineno - node.body[0].lineno + 1 for node in nodes}
+    return [(node.name, node.end_lineno - node.body[0].lineno + 1) for node in nodes]
+
+
+# Bazel. Starlark reads as Python; rules and globs are all that it calls.
+
+
+def build_rules() -> dict[str, list[dict]]:
+    """The attributes of each rule of BUILD, by kind."""
+    rules: dict[str, list[dict]] = collections.defaultdict(list)
+
+    def recorded(kind):
+        return lambda **attributes: rules[kind].append(attributes)
+
+    def glob(include, exclude=(), **_):
+        matches = {path for pattern in include for path in ROOT.glob(pattern) if path.is_file()}
+        matches -= {path for pattern in exclude for path in ROOT.glob(pattern)}
+        names = [str(path.relative_to(ROOT)) for path in matches if path.suffix != ".pyc"]
+        return [] if include == ["**"] else sorted(names)
+
+    kinds = {kind: recorded(kind) for kind in ("py_library", "py_binary", "py_test")}
+    others = dict.fromkeys(("load", "package", "filegroup"), lambda *_, **__: None)
+    exec((ROOT / "BUILD").read_text(encoding="utf-8"), {"glob": glob, **kinds, **others})
+    return rules
+
+
+BUILD = build_rules()
+RULES = {rule["name"]: rule for rule in itertools.chain(*BUILD.values())}
+# From the ground up, as in BUILD: a room imports only rooms above it.
+ROOMS = [rule["name"] for rule in BUILD["py_library"]]
+ROOMS = ROOMS[: ROOMS.index("spatial_keras")]
+
+
+def sources(kind: str) -> set[pathlib.Path]:
+    return {pathlib.Path(source) for rule in BUILD[kind] for source in rule["srcs"]}
+
+
+def test_bazel_has_a_rule_for_every_file():
+    main = {pathlib.Path("tests/run_pytest.py")}
+    assert sources("py_library") == {*LIBRARY, *HELPERS}
+    assert sources("py_test") == {*TESTS, *main}
+    assert sources("py_binary") == set(SCRIPTS)
+    assert [rule["main"] for rule in BUILD["py_test"]] == [*map(str, main)] * len(TESTS)
+
+
+def test_the_templates_are_in_their_room():
+    assert {pathlib.Path(name).suffix for name in RULES["reporting"]["data"]} == {".html", ".css"}
+
+
+def packages(files: list[pathlib.Path]) -> set[str]:
+    """What of PyPI these files import, as Bazel's labels."""
+    names = {name.split(".")[0] for file in files for name in imported_modules(file)}
+    return {f"@pypi//{PACKAGES[name]}" for name in names & PACKAGES.keys()}
+
+
+def test_bazel_gives_each_room_the_packages_that_it_imports():
+    wrong = {}
+    for room in ROOMS:
+        given = {label for label in RULES[room]["deps"] if label.startswith("@pypi//")}
+        wanted = packages([file for file in LIBRARY if room_of(file) == room])
+        if given != wanted:
+            wrong[room] = given ^ wanted
+    assert wrong == {}
+    assert packages([*TESTS, *HELPERS]) <= set(RULES["testing"]["deps"])
 
 
 # The files.
 
 
-@per_file([file for file in LIBRARY if file not in FRONTS])
-def test_a_room_imports_only_rooms_above_it(file):
-    room = room_of(file)
-    assert room in ROOMS, f"say in ROOMS where {room} stands"
-    above = {*ROOMS[: ROOMS.index(room)], room}
-    assert imported_rooms(file) <= above
+def test_a_room_imports_only_rooms_above_it():
+    wrong = {}
+    for file in LIBRARY:
+        if file not in FRONTS:
+            room = room_of(file)
+            assert room in ROOMS, f"say in BUILD where {room} stands"
+            wrong[str(file)] = imported_rooms(file) - {*ROOMS[: ROOMS.index(room)], room}
+    assert {file: rooms for file, rooms in wrong.items() if rooms} == {}
 
 
-@per_file(LIBRARY)
-def test_each_door_is_used_by_its_rooms(file):
-    packages = {name.split(".")[0] for name in imported_modules(file)}
-    assert all(room_of(file) in DOORS[name] for name in packages & DOORS.keys())
-
-
-@per_file(LIBRARY)
-def test_compiled_code_stays_in_tensorflow_and_nothing_prints(file):
-    # What reads files is never compiled.
-    python = set() if room_of(file) == "data" else {"py_function", "numpy_function"}
-    banned = {*python, "map_fn"}
-    shown = set() if room_of(file) == "commands" else {"print"}
-    assert not called_names(file) & (banned | shown)
-
-
-@per_file([*LIBRARY, *SCRIPTS])
-def test_files_and_functions_are_short(file):
-    assert len((ROOT / file).read_text(encoding="utf-8").splitlines()) <= MAX_LINES
-    assert {name: lines for name, lines in functions(file).items() if lines > MAX_BODY_LINES} == {}
-
-
-@per_file([file for file in LIBRARY if not file.stem.startswith("__")])
-def test_each_file_has_its_test(file):
-    inside = file.relative_to("spatial_keras")
-    assert (ROOT / "tests" / inside.with_name(f"{file.stem}_test.py")).exists()
-
-
-@per_file([file for file in SCRIPTS if not file.name.startswith(("benchmark", "soak"))])
-def test_each_script_is_the_command_of_its_name(file):
-    assert file.stem in commands.NAMES
-    assert f'commands.run("{file.stem}", sys.argv[1:])' in (ROOT / file).read_text()
-
-
-@per_file([file for file in TESTS if file.name.endswith("_test.py")])
-def test_each_test_file_has_tests(file):
-    assert [name for name in functions(file) if name.startswith("test")]
-
-
-# Bazel. Starlark's calls of rules read as Python.
-
-
-def build_rules(kind: str) -> list[dict]:
-    """The attributes of each rule of this kind in BUILD that are written out."""
-    calls = [node for node in ast.walk(parse("BUILD")) if isinstance(node, ast.Call)]
-    rules = [call.keywords for call in calls if getattr(call.func, "id", None) == kind]
-    return [{k.arg: literal(k.value) for k in keywords} for keywords in rules]
-
-
-def literal(node: ast.expr):
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return None
-
-
-def build_sources(kind: str) -> set[pathlib.Path]:
-    return {pathlib.Path(source) for rule in build_rules(kind) for source in rule["srcs"]}
-
-
-def test_build_names_every_file_and_no_other():
-    (tests,) = [
-        ast.literal_eval(node.value)
-        for node in parse("BUILD").body
-        if isinstance(node, ast.Assign) and node.targets[0].id == "TESTS"
+def test_each_door_is_used_by_its_rooms():
+    imports = [
+        (name.split(".")[0], file, room_of(file))
+        for file in LIBRARY
+        for name in imported_modules(file)
     ]
-    named = {pathlib.Path("tests", f"{test}.py") for test in tests}
-    assert named == {file for file in TESTS if file.name.endswith("_test.py")}
-    assert build_sources("py_library") == {*LIBRARY, *TESTS} - named
-    assert build_sources("py_binary") == set(SCRIPTS)
+    assert [
+        entry for entry in imports if entry[2] not in DOORS.get(entry[0], ROOMS + ["spatial_keras"])
+    ] == []
 
 
-def test_build_names_what_is_no_python():
-    files = {file.relative_to(ROOT) for file in ROOT.glob("spatial_keras/**/*") if file.is_file()}
-    data = {file for file in files if file.suffix != ".pyc"} - {*LIBRARY}
-    assert data  # the templates; wheel_test installs them
-    named = [rule.get("data", []) for rule in build_rules("py_library") if rule["name"] in ROOMS]
-    assert {pathlib.Path(file) for files in named for file in files} == data
+def test_compiled_code_stays_in_tensorflow_and_nothing_prints():
+    wrong = {}
+    for file in LIBRARY:
+        # What reads files is never compiled.
+        python = set() if room_of(file) == "data" else {"py_function", "numpy_function"}
+        shown = set() if room_of(file) == "commands" else {"print"}
+        wrong[str(file)] = called_names(file) & (python | {"map_fn"} | shown)
+    assert {file: names for file, names in wrong.items() if names} == {}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_build_depends_on_what_a_room_imports(room):
-    (rule,) = [rule for rule in build_rules("py_library") if rule["name"] == room]
-    files = [pathlib.Path(source) for source in rule["srcs"]]
-    assert {room_of(file) for file in files} == {room}
-    rooms = set().union(*map(imported_rooms, files)) - {room}
-    packages = {name.split(".")[0] for file in files for name in imported_modules(file)}
-    labels = {f"@pypi//{PACKAGES[name]}" for name in packages & PACKAGES.keys()}
-    assert set(rule.get("deps", [])) == {f":{name}" for name in rooms} | labels
+def test_files_and_functions_are_short():
+    files = [*LIBRARY, *SCRIPTS]
+    lines = {
+        str(file): len((ROOT / file).read_text(encoding="utf-8").splitlines()) for file in files
+    }
+    assert {file: number for file, number in lines.items() if number > MAX_LINES} == {}
+    bodies = {
+        file: [entry for entry in functions(file) if entry[1] > MAX_BODY_LINES] for file in files
+    }
+    assert {str(file): names for file, names in bodies.items() if names} == {}
+
+
+def test_each_file_has_its_test():
+    inside = [
+        file.relative_to("spatial_keras") for file in LIBRARY if not file.stem.startswith("__")
+    ]
+    mirrors = [pathlib.Path("tests", file.with_name(f"{file.stem}_test.py")) for file in inside]
+    assert [str(mirror) for mirror in mirrors if mirror not in TESTS] == []
+
+
+def test_each_test_file_has_tests():
+    tested = {file: any(name.startswith("test") for name, _ in functions(file)) for file in TESTS}
+    assert [str(file) for file, found in tested.items() if not found] == []
+
+
+def test_each_script_is_the_command_of_its_name():
+    scripts = [file for file in SCRIPTS if not file.name.startswith(("benchmark", "soak"))]
+    assert {file.stem for file in scripts} == {*commands.NAMES}
+    for file in scripts:
+        assert f'commands.run("{file.stem}", sys.argv[1:])' in (ROOT / file).read_text()
 
 
 def required(name: str) -> list[Requirement]:
@@ -231,12 +244,11 @@ def required(name: str) -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
 
-@pytest.mark.parametrize("name", ["common.txt", "paper.txt", "dev.txt"])
-def test_bazel_installs_what_is_required(name):
-    locked = {canonicalize_name(one.name): one.specifier for one in required("bazel.lock")}
-    for one in required(name):
-        (pin,) = locked[canonicalize_name(one.name)]
-        assert one.specifier.contains(pin.version)
+def test_bazel_installs_what_is_required():
+    locked = {canonicalize_name(line.name): line.specifier for line in required("bazel.lock")}
+    for line in itertools.chain(*map(required, ("common.txt", "paper.txt", "dev.txt"))):
+        (pin,) = locked[canonicalize_name(line.name)]
+        assert line.specifier.contains(pin.version), line.name
 
 
 def test_the_citation_is_of_this_version():
@@ -250,14 +262,14 @@ def test_the_citation_is_of_this_version():
 build_model = functools.cache(models.get)
 
 
-@per_file(FLAGFILES)
-def test_each_flagfile_describes_an_experiment(file, monkeypatch):
+def test_each_flagfile_describes_an_experiment(monkeypatch):
     monkeypatch.chdir(ROOT)
-    config = small.parsed(f"--flagfile={file}")
-    config.check_effects()
-    options = {"weights": config.weights} if config.is_application else {"width": config.width}
-    model = build_model(config.model, **options)
-    assert model.name == config.model.removeprefix("keras:")
+    for file in FLAGFILES:
+        config = small.parsed(f"--flagfile={file}")
+        config.check_effects()
+        options = {"weights": config.weights} if config.is_application else {"width": config.width}
+        model = build_model(config.model, **options)
+        assert model.name == config.model.removeprefix("keras:"), file
 
 
 # The public API.
@@ -303,10 +315,6 @@ EXAMPLES = {
 KERAS_KEYS = {"name", "trainable", "dtype", "reduction"}
 
 
-def per_example():
-    return pytest.mark.parametrize("build", EXAMPLES.values(), ids=EXAMPLES)
-
-
 def test_every_registered_class_has_an_example():
     for file in LIBRARY:
         if file.name != "__main__.py":
@@ -316,17 +324,12 @@ def test_every_registered_class_has_an_example():
     assert {name for package, name in registered if package == "spatial_keras"} == set(EXAMPLES)
 
 
-@per_example()
-def test_the_configuration_holds_the_constructors_arguments(build):
+@pytest.mark.parametrize("build", EXAMPLES.values(), ids=EXAMPLES)
+def test_a_registered_object_survives_json(build):
     example = build()
     parameters = inspect.signature(type(example).__init__).parameters.values()
     named = {p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     assert named - {"self"} <= example.get_config().keys() <= named | KERAS_KEYS
-
-
-@per_example()
-def test_a_registered_object_survives_json(build):
-    example = build()
     text = json.dumps(tf.keras.utils.serialize_keras_object(example))
     twin = tf.keras.utils.deserialize_keras_object(json.loads(text))
     assert type(twin) is type(example)
@@ -353,15 +356,17 @@ def is_public(entry) -> bool:
     return visible and entry.__module__.split(".")[0] == "spatial_keras"
 
 
-PUBLIC = public_api()
-
-
-@pytest.mark.parametrize("entry", PUBLIC.values(), ids=PUBLIC)
-def test_the_public_api_is_documented_and_typed(entry):
-    assert entry.__doc__
+def is_documented_and_typed(entry) -> bool:
     function = vars(entry).get("__init__") if inspect.isclass(entry) else entry
-    if function:
-        signature = inspect.signature(function)
-        untyped = [p.name for p in signature.parameters.values() if p.annotation is p.empty]
-        assert set(untyped) <= {"self", "cls"}
-        assert function is not entry or signature.return_annotation is not signature.empty
+    if not function:
+        return bool(entry.__doc__)
+    signature = inspect.signature(function)
+    untyped = {p.name for p in signature.parameters.values() if p.annotation is p.empty}
+    returns = function is not entry or signature.return_annotation is not signature.empty
+    return bool(entry.__doc__) and untyped <= {"self", "cls"} and returns
+
+
+def test_the_public_api_is_documented_and_typed():
+    public = public_api()
+    assert len(public) > 100
+    assert [name for name, entry in public.items() if not is_documented_and_typed(entry)] == []

@@ -7,25 +7,22 @@ from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras.models import applications
-from spatial_keras.models.cost import multiply_adds  # noqa: F401 - for users
-from spatial_keras.models.etn import etn_resnet
-from spatial_keras.models.g_resnet import g_resnet
-from spatial_keras.models.resnet import resnet
-from spatial_keras.models.stn import stn_resnet
-from spatial_keras.models.vgg import CONVOLUTIONS, vgg
+from spatial_keras.models import applications, etn, g_resnet, resnet, stn, vgg
+from spatial_keras.models.cost import multiply_adds
 from spatial_keras.support import validation
 
+__all__ = ["NAMES", "etn", "g_resnet", "get", "multiply_adds", "resnet", "stn", "vgg"]
+
 _FAMILIES = {
-    "resnet": resnet,
-    "vgg": vgg,
-    "g_resnet": g_resnet,
-    "stn_resnet": stn_resnet,
-    "etn_resnet": etn_resnet,
+    "resnet": resnet.resnet,
+    "vgg": vgg.vgg,
+    "g_resnet": g_resnet.g_resnet,
+    "stn_resnet": stn.stn_resnet,
+    "etn_resnet": etn.etn_resnet,
 }
 NAMES = (
     *(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56)),
-    *(f"vgg{depth}" for depth in CONVOLUTIONS),
+    *(f"vgg{depth}" for depth in vgg.CONVOLUTIONS),
     *(f"{front}_resnet{depth}" for front in ("stn", "etn") for depth in (8, 14, 20, 32, 44, 56)),
     *(f"g_resnet{depth}" for depth in (8, 14, 20, 26, 44)),
 )

@@ -1,8 +1,17 @@
 """How robust any classifier is: natural, random, worst-of-k, S-PGD, grid and attack accuracy."""
 
-from spatial_keras.evaluation.classifiers import load
+from spatial_keras.classifiers.loading import load
+from spatial_keras.classifiers.outputs import NonFiniteError
 from spatial_keras.evaluation.evaluator import Evaluator
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome, confidence_interval
 from spatial_keras.evaluation.summary import Report
 
-__all__ = ["Evaluator", "GridOutcome", "Outcome", "Report", "confidence_interval", "load"]
+__all__ = [
+    "Evaluator",
+    "GridOutcome",
+    "NonFiniteError",
+    "Outcome",
+    "Report",
+    "confidence_interval",
+    "load",
+]

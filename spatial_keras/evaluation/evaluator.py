@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.evaluation import classifiers, grid, inputs
+from spatial_keras.classifiers import loading
+from spatial_keras.classifiers.adapter import Classifier
+from spatial_keras.evaluation import grid, inputs
 from spatial_keras.evaluation.attack import UNSATURATED, Attack
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
@@ -79,7 +81,7 @@ class Evaluator:
         places: np.ndarray | None = None,
     ) -> None:
         if isinstance(classifier, (str, os.PathLike)):
-            classifier = classifiers.load(classifier)
+            classifier = loading.load(classifier)
         if isinstance(classifier, RobustModel):
             classifier = classifier.classifier
         images, self.labels = inputs.arrays(images, labels)
@@ -89,7 +91,7 @@ class Evaluator:
         self.transformations.check_fits(*images.shape[1:3])
         warp = warp or SpatialWarp.fastest(xla=xla)
         self._classifier, self._input_range = classifier, tuple(input_range)
-        adapted = self._adapted = classifiers.Classifier(
+        adapted = self._adapted = Classifier(
             classifier, images.shape[1:], input_range, outputs, output, images[:_EXAMPLES]
         )
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
@@ -268,7 +270,7 @@ class Evaluator:
 
     def _source(self) -> str:
         """Returns a hash of all that the margin of an image under a transformation depends on."""
-        weights = classifiers.fingerprint(self._classifier)
+        weights = loading.fingerprint(self._classifier)
         return hashlib.sha256((self._data + weights).encode()).hexdigest()
 
     def _identity(self, points: np.ndarray) -> str:

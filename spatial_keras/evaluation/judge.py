@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from spatial_keras.classifiers.outputs import NonFiniteError
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.training import losses
 from spatial_keras.training.gradient_search import GradientSearch
@@ -184,7 +185,7 @@ class Judge:
             bad = ~np.isfinite(parts[-1][0])
             if bad.any():
                 number = index[start:stop][bad][0]
-                raise ValueError(
+                raise NonFiniteError(
                     f"the classifier gives NaN or infinite outputs for image {number}."
                 )
             if on_pass:

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import data, evaluation
+from spatial_keras.classifiers.loading import fingerprint
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.configuration.run_config import RunConfig, use_xla
 from spatial_keras.configuration.shard import WHOLE
 from spatial_keras.evaluation import Outcome, Report, grid, outcome
-from spatial_keras.evaluation.classifiers import fingerprint
 from spatial_keras.experiments import distribution, progress, run_folder, shards, train
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.geometry.warp import SpatialWarp

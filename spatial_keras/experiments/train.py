@@ -13,11 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras import callbacks, data, evaluation, figures, models
+from spatial_keras.classifiers import examination
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments import checkpoints, distribution, interruption, progress, run_folder
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.models import batch_norm
-from spatial_keras.support import classifiers, validation
+from spatial_keras.support import validation
 from spatial_keras.training import defenses, optimizers
 from spatial_keras.training.robust_model import RobustModel
 
@@ -338,7 +339,7 @@ def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model
 def _first_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
     if config.is_model_file:
         classifier = evaluation.load(config.model, config.unsafe)
-        classifiers.check_fits(classifier, dataset.input_shape, dataset.num_classes)
+        examination.check_fits(classifier, dataset.input_shape, dataset.num_classes)
         return classifier
     return models.get(
         config.model,

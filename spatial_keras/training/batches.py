@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.support import classifiers
+from spatial_keras.classifiers.examination import Examination
 
 _IN_RANGE = "images must be finite pixel values of at least 0 (black)"
 _UNIT_RANGE = (
@@ -29,7 +29,7 @@ _SHAPE = re.compile(
 Batch = tuple[tf.Tensor, tf.Tensor, "tf.Tensor | None"]
 
 
-def unpack(data: Any, examined: classifiers.Examination) -> Batch:
+def unpack(data: Any, examined: Examination) -> Batch:
     """Returns images, labels and weights of a batch, whatever `fit` was given.
 
     Args:
@@ -54,7 +54,7 @@ def unpack(data: Any, examined: classifiers.Examination) -> Batch:
     return images, labels, weights
 
 
-def to_images(images: Any, examined: classifiers.Examination) -> tf.Tensor:
+def to_images(images: Any, examined: Examination) -> tf.Tensor:
     """Returns images as floating numbers with the shape that the classifier takes.
 
     Raises:
@@ -131,7 +131,7 @@ def _checked(values: tf.Tensor, condition: tf.Tensor, message: str) -> tf.Tensor
         return tf.identity(values)
 
 
-def check_first_batch(data: Any, examined: classifiers.Examination) -> None:
+def check_first_batch(data: Any, examined: Examination) -> None:
     """Checks the first batch of a data set, where later ones cannot be: XLA asks nothing.
 
     Raises:
@@ -142,7 +142,7 @@ def check_first_batch(data: Any, examined: classifiers.Examination) -> None:
             unpack(batch, examined)
 
 
-def check_arrays(images: Any, labels: Any, examined: classifiers.Examination) -> None:
+def check_arrays(images: Any, labels: Any, examined: Examination) -> None:
     """Checks data that are at hand as a whole; of others nothing is known yet.
 
     Raises:

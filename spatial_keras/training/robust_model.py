@@ -7,9 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from spatial_keras.classifiers import examination
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
-from spatial_keras.support import classifiers, compat, validation
+from spatial_keras.support import compat, validation
 from spatial_keras.training import batches, losses, replicas
 from spatial_keras.training.search import Search
 
@@ -87,7 +88,7 @@ class RobustModel(tf.keras.Model):
     ) -> None:
         # Without autocast: a mixed precision policy would round pixel values to 16 bits.
         super().__init__(autocast=False, **kwargs)
-        self._examined = classifiers.examine(classifier)
+        self._examined = examination.examine(classifier)
         self.classifier = classifier
         self.search = search
         self.cross_entropy = validation.check_name("cross_entropy", cross_entropy, CROSS_ENTROPY_ON)

@@ -14,7 +14,7 @@ from spatial_keras.configuration import command_line, evaluate_config
 from spatial_keras.configuration.evaluate_config import MEASURES
 from spatial_keras.experiments import evaluate, train
 from tests import small
-from tests.evaluation import safety_test
+from tests.classifiers import safety_test
 
 # A grid of 3 x 3 x 3 points, of 9 images, in passes of 8.
 SMALL = tuple(

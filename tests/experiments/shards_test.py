@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from spatial_keras import evaluation
+from spatial_keras.classifiers import loading
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
-from spatial_keras.evaluation import classifiers
 from spatial_keras.experiments import evaluate
 from tests import evaluation_cases as cases
 
@@ -275,6 +275,6 @@ def test_more_parts_than_images(model, tmp_path):
 def test_what_is_written_says_nothing_of_the_parts(model, folder):
     merge(model, folder)
     found = json.loads((folder / "a.json").read_text())
-    assert found["fingerprint"] == classifiers.fingerprint(evaluation.load(model))
+    assert found["fingerprint"] == loading.fingerprint(evaluation.load(model))
     assert (found["test_images"], found["images"]) == (IMAGES, IMAGES)
     assert not {"shard", "merge"} & {*found["flags"]}

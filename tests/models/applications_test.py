@@ -9,12 +9,14 @@ import pytest
 import tensorflow as tf
 
 from spatial_keras import evaluation, models
+from spatial_keras.classifiers import examination
+from spatial_keras.classifiers.outputs import Outputs
 from spatial_keras.models import applications
-from spatial_keras.support import classifiers, compat
+from spatial_keras.support import compat
 from tests.models.networks import random_images
 
 KERAS = tf.keras.applications
-LOGITS = classifiers.Outputs()
+LOGITS = Outputs()
 # One for each way of preprocessing.
 PREPROCESSINGS = ["DenseNet121", "EfficientNetB0", "MobileNetV3Small", "ResNet50", "Xception"]
 
@@ -67,7 +69,7 @@ def test_pixel_values_are_preprocessed_within(made, tmp_path, name):
     assert model.name == name
     # What comes before the network is not trained.
     assert len(model.trainable_variables) == len(made[0].trainable_variables) == 4
-    assert classifiers.examine(model) == classifiers.Examination((4, 5, 3), LOGITS, 3)
+    assert examination.examine(model) == examination.Examination((4, 5, 3), LOGITS, 3)
 
 
 def test_logits_have_32_bits(made):

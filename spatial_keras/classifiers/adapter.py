@@ -2,83 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import os
-import pathlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.evaluation import safety
-from spatial_keras.support import classifiers as examination
+from spatial_keras.classifiers.examination import check_layout, input_shapes
+from spatial_keras.classifiers.outputs import (
+    NonFiniteError,
+    Outputs,
+    look_like_probabilities,
+    outputs_by_structure,
+    outputs_by_values,
+    several_outputs,
+)
 from spatial_keras.support import files, validation
-from spatial_keras.training.robust_model import RobustModel
 
 OUTPUTS = ("auto", "logits", "probabilities")
-
-
-def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tensor]:
-    """Returns the classifier that a file or folder holds.
-
-    Args:
-      path: a `.keras` or `.h5` file of Keras, or the folder of a SavedModel.
-      unsafe: whether to load a model that may run code of whoever wrote it, such as one with a
-        Lambda layer.
-
-    Returns:
-      A Keras model (of a RobustModel its classifier), or the SavedModel's signature
-      `serving_default` as a function of images.
-
-    Raises:
-      ValueError: there is none, it cannot be read, or it may run code.
-    """
-    path = pathlib.Path(path)
-    if not path.exists():
-        raise ValueError(f"model '{path}' does not exist.")
-    saved_model = (path / "saved_model.pb").exists()
-    if not saved_model and path.suffix not in (".keras", ".h5"):
-        raise ValueError(
-            f"model '{path}' must be a .keras or .h5 file or the folder of a SavedModel."
-        )
-    with files.failures_in_one_line(
-        f"model '{path}' cannot be read; a file of another version of Keras may not be"
-    ):
-        found = [] if unsafe else safety.dangers(path)
-        model = None if found else _read(path, saved_model, unsafe)
-    if found:
-        shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
-        raise ValueError(
-            f"model '{path}' is not loaded: it holds {shown}, which may run code of whoever wrote "
-            "it; if you trust them, give --unsafe (in Python unsafe=True)."
-        )
-    return model.classifier if isinstance(model, RobustModel) else model
-
-
-def _read(path: pathlib.Path, saved_model: bool, unsafe: bool) -> Callable[..., tf.Tensor]:
-    if saved_model:
-        return _saved_model(path)
-    return tf.keras.models.load_model(path, compile=False, safe_mode=not unsafe)
-
-
-def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
-    loaded = tf.saved_model.load(str(path))
-    signatures = list(loaded.signatures)
-    name = validation.check_name("signature", "serving_default", signatures)
-    signature = loaded.signatures[name]
-    arguments = signature.structured_input_signature[1]
-    if len(arguments) > 1:
-        raise ValueError(f"it must take images alone, it takes {', '.join(arguments)}")
-    ((argument, spec),) = arguments.items()
-
-    def classify(images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return signature(**{argument: tf.cast(images, spec.dtype)})
-
-    # A signature needs the object that it came from.
-    classify.loaded, classify.variables = loaded, signature.variables
-    return classify
 
 
 class Classifier:
@@ -130,23 +72,19 @@ class Classifier:
         self.num_classes = 2 if self._kind.single else self.tried.shape[1]
         self.notes = self._output_notes(outputs)
 
-    def _kind_of(self, outputs: str) -> examination.Outputs:
-        looks = examination.look_like_probabilities(self.tried)
+    def _kind_of(self, outputs: str) -> Outputs:
+        looks = look_like_probabilities(self.tried)
         if outputs == "probabilities" and not looks:
             raise ValueError("the classifier's outputs are not probabilities, which sum to 1.")
         kind = None
         if self._output is None and outputs == "auto":
-            kind = examination.outputs_by_structure(self._model)
-        kind = kind or examination.outputs_by_values(self.tried)
-        return (
-            kind
-            if outputs == "auto"
-            else examination.Outputs(outputs == "probabilities", kind.single)
-        )
+            kind = outputs_by_structure(self._model)
+        kind = kind or outputs_by_values(self.tried)
+        return kind if outputs == "auto" else Outputs(outputs == "probabilities", kind.single)
 
     def _output_notes(self, outputs: str) -> list[str]:
         notes = []
-        if outputs == "logits" and examination.look_like_probabilities(self.tried):
+        if outputs == "logits" and look_like_probabilities(self.tried):
             notes.append("The classifier's outputs, taken for logits, look like probabilities.")
         if outputs == "auto" and self._kind.probabilities:
             notes.append(
@@ -180,7 +118,7 @@ class Classifier:
                 f"got {list(outputs.shape)} for {len(examples)} images."
             )
         if not np.isfinite(outputs.astype(np.float32)).all():
-            raise ValueError("the classifier gives NaN or infinite outputs.")
+            raise NonFiniteError("the classifier gives NaN or infinite outputs.")
         return outputs
 
     def _call(self, images: tf.Tensor) -> Any:
@@ -200,7 +138,7 @@ class Classifier:
             names = {str(name): name for name in found}
             return found[names[validation.check_name("output", str(self._output), names)]]
         if len(found) > 1:
-            raise ValueError(examination.several_outputs(found))
+            raise ValueError(several_outputs(found))
         return next(iter(found.values()))
 
     def __call__(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -223,8 +161,8 @@ def _examples(input_shape: tuple[int, int, int]) -> np.ndarray:
 
 def _check_shape(model: Any, input_shape: tuple[int, int, int]) -> None:
     """Raises ValueError if a Keras model says that it takes other images."""
-    examination.check_layout("given are", input_shape)
-    shapes = examination.input_shapes(model)
+    check_layout("given are", input_shape)
+    shapes = input_shapes(model)
     if len(shapes) > 1:
         raise ValueError(f"the classifier must take images alone, it takes {len(shapes)} inputs.")
     for expected in shapes:
@@ -255,24 +193,3 @@ def _options(model: Callable[..., tf.Tensor]) -> dict[str, bool]:
     except (TypeError, ValueError):  # compiled functions may have no signature
         takes_training = False
     return {"training": False} if takes_training else {}
-
-
-def fingerprint(model: Callable[..., tf.Tensor]) -> str:
-    """Returns a hash of a model's layers and weights, which tells whether a result is of it.
-
-    Args:
-      model: a tf.keras.Model, or what `load` returned. Of other functions nothing is known.
-    """
-    if hasattr(model, "get_weights"):
-        weights = model.get_weights()
-    else:
-        weights = [variable.numpy() for variable in getattr(model, "variables", ())]
-    # The kinds of layers and their activations: models that differ in these may share weights.
-    kinds = [
-        (type(layer).__name__, getattr(getattr(layer, "activation", None), "__name__", ""))
-        for layer in getattr(model, "layers", ())
-    ]
-    digest = hashlib.sha256(repr(kinds).encode())
-    for weight in weights:
-        digest.update(np.ascontiguousarray(weight).tobytes())
-    return digest.hexdigest()

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 import spatial_keras as sk
-from spatial_keras.evaluation import classifiers, safety
+from spatial_keras.classifiers import loading, safety
+from spatial_keras.classifiers.adapter import Classifier
 from spatial_keras.support import compat
 from tests import evaluation_cases as cases
 
@@ -171,7 +172,7 @@ def test_a_hostile_file_is_refused_by_name_and_does_not_run(tmp_path, mark, buil
     path = build(tmp_path, mark)
     mark.unlink(missing_ok=True)
     with pytest.raises(ValueError, match=f"is not loaded: it holds {name}, .*--unsafe") as error:
-        classifiers.Classifier(classifiers.load(path), (12, 12, 1))(IMAGES)
+        Classifier(loading.load(path), (12, 12, 1))(IMAGES)
     assert not mark.exists() and "\n" not in str(error.value)
     with pytest.raises(ValueError, match="is not loaded"):
         sk.evaluation.Evaluator(path, cases.images(2), np.zeros(2, int))
@@ -186,7 +187,7 @@ def test_a_hostile_file_is_refused_by_name_and_does_not_run(tmp_path, mark, buil
 def test_the_code_would_run_and_unsafe_lets_it(tmp_path, mark, build):
     path = build(tmp_path, mark)
     mark.unlink(missing_ok=True)
-    classifiers.Classifier(classifiers.load(path, unsafe=True), (12, 12, 1))(IMAGES)
+    Classifier(loading.load(path, unsafe=True), (12, 12, 1))(IMAGES)
     assert mark.exists()
 
 
@@ -206,7 +207,7 @@ def test_what_networks_are_made_of_is_harmless(tmp_path, suffix):
     model.save(path)
     assert safety.dangers(path) == []
     images = np.ones([2, 8, 8, 1], np.float32)
-    np.testing.assert_allclose(classifiers.load(path)(images), model(images), atol=1e-6)
+    np.testing.assert_allclose(loading.load(path)(images), model(images), atol=1e-6)
 
 
 def own_loss(labels, outputs):
@@ -238,7 +239,7 @@ def test_layers_of_keras_networks_are_harmless(tmp_path, network, layer, argumen
     model = tf.keras.Model(inputs, tf.keras.layers.Dense(3)(x))
     model.save(tmp_path / "model.keras")
     images = np.ones([2, 8, 8, 3], np.float32)
-    loaded = classifiers.load(tmp_path / "model.keras")
+    loaded = loading.load(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded(images), model(images), atol=1e-6)
 
 
@@ -260,7 +261,7 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path, suffix, damage):
     changed = {"cut": path.read_bytes()[:300], "flipped": bytes(content), "empty": b""}
     path.write_bytes(changed[damage])
     with pytest.raises(ValueError, match="cannot be read") as error:
-        classifiers.load(path)
+        loading.load(path)
     assert "\n" not in str(error.value) and len(str(error.value)) < 600
 
 
@@ -269,7 +270,7 @@ def test_a_saved_model_in_parts_is_refused(tmp_path):
     assert safety.dangers(path) == []
     (path / "saved_model.cpb").write_bytes(b"")
     with pytest.raises(ValueError, match="in parts"):
-        classifiers.load(path)
+        loading.load(path)
 
 
 def test_a_file_of_both_kinds_is_looked_at_as_both(tmp_path, mark):

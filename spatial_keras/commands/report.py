@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from spatial_keras.commands import running
-from spatial_keras.experiments import comparison
 from spatial_keras.reporting import report
 from spatial_keras.reporting.report import ReportConfig as Config
+from spatial_keras.results import comparison
 
 
 def main(config: Config) -> None:

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import pathlib
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from spatial_keras.configuration import command_line, options
 from spatial_keras.configuration.options import Config
+from spatial_keras.results import folders
+from spatial_keras.results.folders import FLAGS_FILE, RESULTS_FILE, DamagedResultsError
 from spatial_keras.support import files
 
-FLAGS_FILE, SEARCH_FLAGS_FILE = "run.flags", "search.flags"
-RESULTS_FILE = "results.json"
+SEARCH_FLAGS_FILE = "search.flags"
 _LOCK_FILE = ".lock"
 # What a folder with this flagfile is.
 _HOLDERS = {FLAGS_FILE: "a run", SEARCH_FLAGS_FILE: "a search"}
-# Version 0.1.0 did not write all of it.
-_OPTIONAL = ("training_accuracies", "versions")
-
-
-class DamagedResultsError(ValueError):
-    """What a finished run wrote cannot be read, or cannot be true."""
 
 
 class DamagedFlagsError(ValueError):
@@ -111,7 +104,7 @@ class RunFolder:
         Raises:
           DamagedResultsError: they cannot be read.
         """
-        return read_results(self.path)
+        return folders.read(self.path)
 
 
 class TemporaryFolder(RunFolder):
@@ -129,74 +122,6 @@ class TemporaryFolder(RunFolder):
         """Removes the folder."""
         super().close()
         self._temporary.cleanup()
-
-
-def read_results(path: pathlib.Path) -> dict[str, Any] | None:
-    """Returns the results of the finished run in a folder; None if there is none.
-
-    Raises:
-      DamagedResultsError: they cannot be read, are not whole, or cannot be true.
-    """
-    file = path / RESULTS_FILE
-    if not file.exists():
-        return None
-    try:
-        found = json.loads(file.read_bytes())
-        fault = fault_of(found)
-    except (ValueError, RecursionError, OSError) as error:
-        fault = f"cannot be read: {' '.join(str(error).split())[:100]}"
-    if fault:
-        raise DamagedResultsError(f"the results in {path} {fault}")
-    return found
-
-
-def finished(path: pathlib.Path) -> dict[str, Any] | None:
-    """Returns the results of the run in a folder; None if it has none that can be read."""
-    try:
-        return read_results(path)
-    except DamagedResultsError:
-        return None
-
-
-def fault_of(results: Any) -> str | None:
-    """Returns what is wrong with results, or None."""
-    if not isinstance(results, dict):
-        return "are not those of a run"
-    for name in ("accuracies", "flags", "timing"):
-        if not isinstance(results.get(name), dict):
-            return f"have no '{name}'"
-    for name in _OPTIONAL:
-        if not isinstance(results.get(name, {}), dict):
-            return f"have something else for '{name}'"
-    for name in ("natural", "random", "grid"):
-        if name not in results["accuracies"]:
-            return f"have no {name} accuracy"
-    return _wrong_value(results)
-
-
-def _wrong_value(results: dict[str, Any]) -> str | None:
-    trained, versions = (results.get(name, {}) for name in _OPTIONAL)
-    shares = [*results["accuracies"].values(), *trained.values()]
-    for value in shares:
-        if not (_is_number(value) and 0 <= value <= 1):
-            return f"have an accuracy of {value}"
-    for name, value in results["timing"].items():
-        # A difference of times falls below 0 where other programs run.
-        low = -sys.float_info.max if name == "seconds_per_gradient" else 0
-        if value is not None and not (_is_number(value) and low <= value < math.inf):
-            return f"have {value} for {name}"
-    if not all(isinstance(text, str) for text in {**results["flags"], **versions}.values()):
-        return "have flags that are no texts"
-    for name in ("steps", "train_images", "test_images"):
-        count = results.get(name, 1)
-        if not (_is_number(count) and isinstance(count, int) and count > 0):
-            return f"are of {count} {name.replace('_', ' ')}"
-    return None
-
-
-def _is_number(value: Any) -> bool:
-    # JSON's integers have no end, and what reads them takes numbers for floats.
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value < 2**63
 
 
 def check(path: pathlib.Path, config: Config, flags_file: str = FLAGS_FILE) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import gc
-import io
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from spatial_keras import data
@@ -21,6 +18,8 @@ from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments import distribution, run_folder, train
 from spatial_keras.experiments.checkpoints import DivergedError
 from spatial_keras.experiments.distribution import Distribution
+from spatial_keras.results import folders
+from spatial_keras.results.table import Row, Table, seeds
 from spatial_keras.support import compat, files
 from spatial_keras.training import defenses
 
@@ -75,116 +74,11 @@ class TableConfig(Config):
         return [dataclasses.replace(run, output_dir=str(self.folder / run.name)) for run in found]
 
 
-# Measure -> (its column in Markdown, decimals there). Accuracies are in %.
-COLUMNS = {
-    "natural": ("natural, %", 2),
-    "random": ("random, %", 2),
-    "grid": ("grid, %", 2),
-    "seconds_per_step": ("seconds per step", 4),
-}
-# In CSV there are also these.
-MEASURES = (*COLUMNS, "seconds_per_search", "seconds_per_gradient")
-_NONE = "-"
-
-
 def forget_models() -> None:
     """Frees the memory of models that were trained before, in a process that trains several."""
     tf.keras.backend.clear_session()
     compat.release_gradients()
     gc.collect()
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a table in Markdown, without a last line break."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Returns the mean and its standard error, each None where there are too few values."""
-    if not values:
-        return None, None
-    error = float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else None
-    return float(np.mean(values)), error
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """The runs of one defense.
-
-    Attributes:
-      defense: its name.
-      results: what the runs that came to their end wrote into results.json.
-      diverged: the seeds of those that diverged.
-      unfinished: the seeds of those that other processes are at work on.
-      damaged: the seeds of those whose folders cannot be read.
-    """
-
-    defense: str
-    results: Sequence[dict[str, Any]]
-    diverged: Sequence[int]
-    unfinished: Sequence[int] = ()
-    damaged: Sequence[int] = ()
-
-    def statistics(self, measure: str) -> tuple[float | None, float | None]:
-        """Returns mean and standard error of a measure over the runs that have it."""
-        found = [{**r["accuracies"], **r["timing"]}.get(measure) for r in self.results]
-        scale = 1 if measure.startswith("seconds") else 100
-        return mean_and_error([scale * value for value in found if value is not None])
-
-    def cells(self) -> list[str]:
-        """Returns the row for people: the defense, "mean ± error" of each column, the runs."""
-        texts = []
-        for measure, (_, decimals) in COLUMNS.items():
-            mean, error = (
-                _NONE if value is None else f"{value:.{decimals}f}"
-                for value in self.statistics(measure)
-            )
-            texts.append(_NONE if mean == _NONE else f"{mean} ± {error}")
-        missing = {
-            "diverged": self.diverged, "at work": self.unfinished, "damaged": self.damaged
-        }  # fmt: skip
-        runs = [f"({state}: {_seeds(seeds)})" for state, seeds in missing.items() if seeds]
-        return [self.defense, *texts, " ".join([str(len(self.results)), *runs])]
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """The paper's table: of every defense natural, random and grid accuracy and the cost of a step.
-
-    Attributes:
-      title: of what.
-      caption: how the numbers came about.
-      command: makes the table.
-      rows: one per defense.
-    """
-
-    title: str
-    caption: str
-    command: str
-    rows: Sequence[Row]
-
-    @property
-    def header(self) -> list[str]:
-        """The columns' names, for people."""
-        return ["defense", *(header for header, _ in COLUMNS.values()), "runs"]
-
-    def to_markdown(self) -> str:
-        """Returns the table with its caption."""
-        table = markdown_table(self.header, [row.cells() for row in self.rows])
-        return f"# {self.title}\n\n{table}\n\n{self.caption}\n\n```bash\n{self.command}\n```\n"
-
-    def to_csv(self) -> str:
-        """Returns a line per defense; accuracies in %, nothing where there is no number."""
-        statistics = [f"{measure}_{name}" for measure in MEASURES for name in ("mean", "error")]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["defense", "runs", "diverged", *statistics])
-        for row in self.rows:
-            numbers = [value for measure in MEASURES for value in row.statistics(measure)]
-            texts = ["" if number is None else f"{number:.6g}" for number in numbers]
-            writer.writerow([row.defense, len(row.results), len(row.diverged), *texts])
-        return text.getvalue()
 
 
 @dataclasses.dataclass
@@ -233,7 +127,7 @@ class Comparison:
     def _is_finished(self, run: RunConfig) -> bool:
         # As the chief finds it: the others may see its files sooner or later.
         with self.distribution.losses_named():
-            return self.distribution.from_chief(run_folder.finished(run.folder) is not None)
+            return self.distribution.from_chief(folders.finished(run.folder) is not None)
 
     def _train(self, config: RunConfig, say: Callable[[str], Any]) -> str | None:
         """Trains and evaluates a run; returns "diverged" or "damaged" if it has no results."""
@@ -254,7 +148,7 @@ class Comparison:
     def _table(self, command: str, failed: dict[RunConfig, str | None]) -> Table:
         rows = []
         # Other processes may have finished some meanwhile.
-        found = [(run, run_folder.finished(run.folder)) for run in self.runs]
+        found = [(run, folders.finished(run.folder)) for run in self.runs]
         for name in dict.fromkeys(run.defense for run in self.runs):
             mine = [(run, results) for run, results in found if run.defense == name]
             results = [results for _, results in mine if results is not None]
@@ -274,7 +168,7 @@ class Comparison:
             count = len(train.select_images(run, self.images).test_images[: run.test_images])
             found = {"flags": run.texts(), "versions": train.versions()}
             results = [{"test_images": count, **found}]
-        seeds = _seeds(list(dict.fromkeys(run.seed for run in self.runs)))
+        of_seeds = seeds(list(dict.fromkeys(run.seed for run in self.runs)))
         # A table that was continued elsewhere may have several.
         versions = dict.fromkeys(
             ", ".join(f"{name} {version}" for name, version in found.get("versions", {}).items())
@@ -284,7 +178,7 @@ class Comparison:
         return (
             f"Mean ± standard error over the seeds. Data set: {run.dataset}; {images}network: "
             f"{run.model}, width {run.width:g}; {run.steps:,} steps; batch size "
-            f"{run.batch_size}; {train.evaluated_on(results[0])}; {seeds}; "
+            f"{run.batch_size}; {train.evaluated_on(results[0])}; {of_seeds}; "
             f"{' and '.join(versions)}. Made by"
         )
 
@@ -304,7 +198,7 @@ def prepare(config: TableConfig) -> Comparison:
         with contextlib.suppress(run_folder.DamagedFlagsError):  # named when its turn comes
             run_folder.check(run.folder, run)
     images = None
-    if any(run_folder.finished(run.folder) is None for run in runs):
+    if any(folders.finished(run.folder) is None for run in runs):
         images = train.load_images(runs[0])
         dataset = train.select_images(runs[0], images)
         classifier = train.build_classifier(runs[0], dataset)
@@ -315,7 +209,3 @@ def prepare(config: TableConfig) -> Comparison:
             with contextlib.suppress(run_folder.DamagedFlagsError):
                 run_folder.RunFolder(run.folder, run, alone=False)
     return Comparison(distributed, runs, config.folder, images)
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

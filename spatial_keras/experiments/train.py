@@ -18,6 +18,7 @@ from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments import checkpoints, distribution, interruption, progress, run_folder
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.models import batch_norm
+from spatial_keras.results import folders
 from spatial_keras.support import validation
 from spatial_keras.training import defenses, optimizers
 from spatial_keras.training.robust_model import RobustModel
@@ -257,7 +258,7 @@ def _results_of(folder: run_folder.RunFolder) -> tuple[dict[str, Any] | None, li
     """Returns the results in a folder, if it has any, and what was found damaged."""
     try:
         return folder.read_results(), []
-    except run_folder.DamagedResultsError as error:
+    except folders.DamagedResultsError as error:
         return None, [f"{error}; the run is evaluated again."]
 
 

@@ -23,7 +23,8 @@ from spatial_keras.experiments.hyper_model import (
     ExperimentHyperModel,
     Space,
 )
-from spatial_keras.experiments.trials import Trial, Trials
+from spatial_keras.results import folders
+from spatial_keras.results.trials import Trial, Trials
 from spatial_keras.support import files, validation
 from spatial_keras.training import defenses
 
@@ -232,7 +233,7 @@ class Study:
         found, space = [], self.config.space
         for name, trial in self.oracle.trials.items():
             config = self.hyper_model.config(trial.hyperparameters)
-            results = run_folder.finished(self.config.folder / f"trial_{name}")
+            results = folders.finished(self.config.folder / f"trial_{name}")
             found.append(Trial(int(name) + 1, config, results))
         found.sort(key=lambda trial: trial.rank)
         chosen = {

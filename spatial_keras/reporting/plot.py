@@ -11,10 +11,11 @@ import numpy as np
 
 from spatial_keras import figures, theory
 from spatial_keras.configuration.options import Config, option
-from spatial_keras.experiments import runs_csv, train, variants
-from spatial_keras.experiments.variants import Variant
+from spatial_keras.experiments import train
 from spatial_keras.reporting import subject
 from spatial_keras.reporting.subject import Subject
+from spatial_keras.results import folders, runs_csv, variants
+from spatial_keras.results.variants import Variant
 from spatial_keras.support import files
 
 FIGURE_NAMES = (
@@ -184,7 +185,7 @@ def prepare(config: PlotConfig) -> Gallery:
 def _read(path: pathlib.Path) -> tuple[list[dict[str, Any]], Sequence[str]]:
     if path.suffix == ".csv":
         return runs_csv.read(path), ()
-    found = variants.find(path)
+    found = folders.find(path)
     return list(found.finished.values()), found.damaged
 
 

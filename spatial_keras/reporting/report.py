@@ -14,8 +14,9 @@ import numpy as np
 
 from spatial_keras import figures
 from spatial_keras.configuration.options import Config, option
-from spatial_keras.experiments import runs_csv, table, train, variants
+from spatial_keras.experiments import train
 from spatial_keras.reporting import markup, plot
+from spatial_keras.results import folders, runs_csv, table, variants
 from spatial_keras.support import files
 from spatial_keras.training import defenses
 
@@ -216,7 +217,7 @@ def prepare(config: ReportConfig) -> Page:
     """
     train.check_data_dir(config.data_dir)
     folder = pathlib.Path(config.runs)
-    found = variants.find(folder)
+    found = folders.find(folder)
     if not found.finished:
         reasons = "; ".join([f"there is no finished run in '{folder}'", *found.damaged])
         raise ValueError(f"--runs: {reasons}.")

@@ -3,7 +3,7 @@
 import json
 
 from spatial_keras.commands import report
-from spatial_keras.experiments import comparison
+from spatial_keras.results import comparison
 from tests import script_calls
 
 

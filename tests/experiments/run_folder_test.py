@@ -10,13 +10,11 @@ import pytest
 from spatial_keras.configuration import command_line
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments.run_folder import (
-    FLAGS_FILE,
-    DamagedResultsError,
     RunFolder,
     check,
-    finished,
     read_config,
 )
+from spatial_keras.results.folders import FLAGS_FILE, DamagedResultsError, finished
 from spatial_keras.support import files
 
 CONFIG = RunConfig(defense="wo10_kl", steps=800, pgd_step_sizes=(2.0, 0.5, 30.0))

@@ -2,7 +2,6 @@
 
 import csv
 import gc
-import io
 import pathlib
 
 import numpy as np
@@ -70,56 +69,6 @@ def record_trained(monkeypatch):
 
 def rows(folder):
     return {row["defense"]: row for row in csv.DictReader((folder / "table.csv").open())}
-
-
-@pytest.mark.parametrize("values", [[0.5, 0.75], [3.0, 1.0, 4.0, 1.0, 5.0], [0.1] * 7])
-def test_mean_and_standard_error(values):
-    mean, error = table.mean_and_error(values)
-    np.testing.assert_allclose([mean, error], [np.mean(values), stats.sem(values)], atol=1e-15)
-
-
-def test_too_few_values_have_no_standard_error():
-    assert table.mean_and_error([2, 4]) == (3, 1)  # a deviation of sqrt(2), by sqrt(2)
-    assert table.mean_and_error([0.25]) == (0.25, None)
-    assert table.mean_and_error([]) == (None, None)
-
-
-def test_the_table_as_markdown_and_csv():
-    results = [results_of("std", seed) for seed in range(3)]
-    for result, values in zip(results, [(0.5, 0.25, 0.0), (0.7, 0.25, 0.1), (0.6, 0.25, 0.05)]):
-        result["accuracies"] = dict(zip(("natural", "random", "grid"), values))
-    made = table.Table(
-        "Title",
-        "Caption.",
-        "python a.py",
-        [
-            table.Row("std", results, []),
-            table.Row("std_star", results[:1], [1, 2]),
-            table.Row("wo1_at", [], [0]),
-        ],
-    )
-    assert made.to_markdown().splitlines() == [
-        "# Title",
-        "",
-        "| defense | natural, % | random, % | grid, % | seconds per step | runs |",
-        "| --- | --- | --- | --- | --- | --- |",
-        # The standard errors are 10 / sqrt(3), 0, 5 / sqrt(3) and 1 / sqrt(3).
-        "| std | 60.00 ± 5.77 | 25.00 ± 0.00 | 5.00 ± 2.89 | 1.5000 ± 0.5774 | 3 |",
-        "| std_star | 50.00 ± - | 25.00 ± - | 0.00 ± - | 0.5000 ± - | 1 (diverged: seeds 1, 2) |",
-        "| wo1_at | - | - | - | - | 0 (diverged: seed 0) |",
-        "",
-        "Caption.",
-        "",
-        "```bash",
-        "python a.py",
-        "```",
-    ]
-    std, std_star, wo1_at = csv.DictReader(io.StringIO(made.to_csv()))
-    assert std["natural_mean"] == "60" and std["natural_error"] == "5.7735"
-    assert std["seconds_per_step_error"] == "0.57735" and std["seconds_per_search_mean"] == ""
-    assert std_star["grid_mean"] == "0" and std_star["grid_error"] == ""
-    assert (std_star["runs"], std_star["diverged"]) == ("1", "2")
-    assert set(wo1_at.values()) == {"wo1_at", "0", "1", ""}
 
 
 def test_a_table_is_of_its_runs(tmp_path, trained):

@@ -7,8 +7,8 @@ import pytest
 
 from spatial_keras import figures
 from spatial_keras.configuration import command_line
-from spatial_keras.experiments import runs_csv, variants
 from spatial_keras.reporting import plot, subject
+from spatial_keras.results import folders, runs_csv
 
 FLAGS = {"dataset": "digits", "model": "resnet8", "width": "0.25", "steps": "800"}
 
@@ -132,7 +132,7 @@ def test_sample_efficiency_from_a_csv_file_of_runs(tmp_path, saved):
         for seed in range(2):
             add(tmp_path, "wo10_at", f"{number}{seed}", grid + 0.1 * seed, train_images=number)
     file = tmp_path / "runs.csv"
-    file.write_text(runs_csv.to_csv(variants.find(tmp_path).finished.values()))
+    file.write_text(runs_csv.to_csv(folders.find(tmp_path).finished.values()))
     for runs in (tmp_path, file):
         prepared("--figures=sample_efficiency", f"--runs={runs}").draw(pytest.fail)
         line, *_, bars = saved.pop("sample_efficiency").axes[0].containers[0]

@@ -13,8 +13,8 @@ import pytest
 
 from spatial_keras import figures
 from spatial_keras.configuration import command_line
-from spatial_keras.experiments import comparison
 from spatial_keras.reporting import report, subject
+from spatial_keras.results import comparison
 from tests import html_pages, small
 
 FLAGS = {"dataset": "digits", "model": "resnet8", "width": "0.25", "steps": "800"}

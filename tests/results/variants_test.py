@@ -1,12 +1,9 @@
 """Runs by setting: what is read, pooled over seeds, told apart, joined, refused."""
 
-import json
-import re
-
 import numpy as np
 import pytest
 
-from spatial_keras.experiments import variants
+from spatial_keras.results import variants
 
 FLAGS = {"dataset": "digits", "model": "resnet8", "width": "0.25", "steps": "800"}
 
@@ -21,52 +18,6 @@ def results(defense, seed=0, grid=0.8, seconds=0.1, **flags):
 
 def weights(*values):
     return [results("wo10_kl", **{"lambda": str(value)}) for value in values]
-
-
-def write(folder, content):
-    folder.mkdir(parents=True)
-    (folder / "run.flags").write_text("--seed=0\n")
-    (folder / "results.json").write_text(content)
-
-
-def test_finished_runs_are_found_at_any_depth(tmp_path):
-    write(tmp_path / "b" / "deep", json.dumps(results("std")))
-    write(tmp_path / "a", json.dumps(results("wo10_kl")))
-    (tmp_path / "unfinished").mkdir()
-    (tmp_path / "unfinished" / "run.flags").write_text("--seed=0\n")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "results.json").write_text("{}")  # not of a run
-    found = variants.find(tmp_path)
-    assert found.finished == {
-        tmp_path / "a": results("wo10_kl"), tmp_path / "b" / "deep": results("std")
-    }  # fmt: skip
-    assert found.unfinished == [tmp_path / "unfinished"] and not found.damaged
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "in .*a cannot be read"),
-        ("[]", "in .*a are not those of a run"),
-        ('{"flags": {}, "timing": {}}', "have no 'accuracies'"),
-        ('{"flags": {}, "timing": 3, "accuracies": {}}', "have no 'timing'"),
-        (json.dumps(results("wo10_lk")), "a have other flags .* did you mean 'wo10_"),
-        (json.dumps(results("std", "a")), "--seed must be an integer, got 'a'"),
-        (json.dumps(results("std", width="0")), "--width must be more than 0, got 0"),
-    ],
-)
-def test_broken_results_are_named_and_left_out(tmp_path, content, message):
-    write(tmp_path / "a", content)
-    write(tmp_path / "b", json.dumps(results("std")))
-    found = variants.find(tmp_path)
-    (line,) = found.damaged
-    assert re.search(message, line) and "\n" not in line
-    assert found.finished == {tmp_path / "b": results("std")} and not found.unfinished
-
-
-def test_no_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="--runs: there is no folder"):
-        variants.find(tmp_path / "none")
 
 
 def test_seeds_are_pooled():

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures
-from spatial_keras.configuration import options
 from spatial_keras.configuration.run_config import RunConfig
-from spatial_keras.experiments import run_folder, table
+from spatial_keras.results import table
 from spatial_keras.training import defenses, passes
 
 # What runs may differ in to be drawn together: each such variant is a point or line of its own.
@@ -66,69 +65,6 @@ class Variant:
         if self.method.startswith("std"):
             return ""
         return _SEARCHES[self.defense.search_kind].format(self.defense)
-
-
-@dataclasses.dataclass(frozen=True)
-class Runs:
-    """The runs in a folder.
-
-    Attributes:
-      finished: results by the run's folder.
-      unfinished: folders of the runs without results.
-      damaged: of each run whose results cannot be read, or cannot be true, a line that says why.
-    """
-
-    finished: dict[pathlib.Path, dict[str, Any]]
-    unfinished: list[pathlib.Path]
-    damaged: list[str]
-
-
-def find(folder: pathlib.Path) -> Runs:
-    """Returns the runs in a folder, at any depth.
-
-    Raises:
-      ValueError: there is no such folder.
-    """
-    if not folder.is_dir():
-        raise ValueError(f"--runs: there is no folder '{folder}'.")
-    runs = Runs({}, [], [])
-    for file in sorted(folder.rglob(run_folder.FLAGS_FILE)):
-        try:
-            results = _results(file.parent)
-        except ValueError as error:
-            runs.damaged.append(str(error).removesuffix("."))
-            continue
-        if results is None:
-            runs.unfinished.append(file.parent)
-        else:
-            runs.finished[file.parent] = results
-    return runs
-
-
-def _results(folder: pathlib.Path) -> dict[str, Any] | None:
-    """Returns the results of a run, None if it has not finished; ValueError if damaged."""
-    results = run_folder.read_results(folder)
-    if results is None:
-        return None
-    if fault := fault_of_flags(results["flags"]):
-        raise ValueError(f"the results in {folder} {fault}")
-    return results
-
-
-def fault_of_flags(values: Mapping[str, str]) -> str | None:
-    """Returns what is wrong with the flags in results.json, or None.
-
-    Args:
-      values: name -> text.
-    """
-    try:
-        defenses.get(values.get("defense", ""))
-        for one in options.all_flags(RunConfig):
-            if one.name in values and one.kind is not bool:
-                one.check(one.parse(values[one.name]))
-    except (ValueError, TypeError) as error:
-        return f"have other flags than a run: {error}"
-    return None
 
 
 def comparable(

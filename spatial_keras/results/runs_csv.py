@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spatial_keras.experiments import run_folder, variants
+from spatial_keras.results import folders, variants
 
 COLUMNS = (
     "defense", "train_images", "model", "width", "steps", "lambda", "seed", "natural", "random",
@@ -36,13 +36,13 @@ def line(results: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def to_csv(runs: Iterable[Mapping[str, Any]]) -> str:
+def to_csv(finished: Iterable[Mapping[str, Any]]) -> str:
     """Returns a line for each run, by COLUMNS; nothing where there is no number.
 
     Args:
-      runs: what train.py wrote into results.json, of each.
+      finished: what train.py wrote into results.json, of each.
     """
-    lines = [line(results) for results in runs]
+    lines = [line(results) for results in finished]
     lines.sort(key=lambda found: [_order(found[name]) for name in COLUMNS[:7]])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -64,7 +64,7 @@ def read(path: pathlib.Path) -> list[dict[str, Any]]:
         columns = ",".join(COLUMNS)
         raise ValueError(f"'{path}' is no CSV file of runs, with columns {columns}.") from error
     for number, results in enumerate(found, start=2):
-        if fault := run_folder.fault_of(results) or variants.fault_of_flags(results["flags"]):
+        if fault := folders.fault_of(results) or folders.fault_of_flags(results["flags"]):
             raise ValueError(f"the results in line {number} of '{path}' {fault.rstrip('.')}.")
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from spatial_keras.experiments import runs_csv
+from spatial_keras.results import runs_csv
 
 
 @dataclasses.dataclass(frozen=True, order=True)

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from spatial_keras.experiments import runs_csv
+from spatial_keras.results import runs_csv
 
 
 def results(defense, seed=0, grid=0.4, number=1000, steps=80, natural=0.9, **flags):

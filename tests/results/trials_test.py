@@ -6,7 +6,7 @@ import io
 import numpy as np
 
 from spatial_keras.configuration.run_config import RunConfig
-from spatial_keras.experiments.trials import Trial, Trials
+from spatial_keras.results.trials import Trial, Trials
 
 
 def trial(number, grid, weight=1.0, k=10, steps=90, natural=0.9, seconds=0.5):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spatial_keras.experiments import comparison
-from tests.experiments.runs_csv_test import results
+from spatial_keras.results import comparison
+from tests.results.runs_csv_test import results
 
 
 def of_seeds(defense, grids, **options):

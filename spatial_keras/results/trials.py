@@ -10,8 +10,8 @@ from typing import Any
 
 from spatial_keras import figures
 from spatial_keras.configuration.run_config import RunConfig
-from spatial_keras.experiments import table, variants
-from spatial_keras.experiments.variants import Variant
+from spatial_keras.results import table, variants
+from spatial_keras.results.variants import Variant
 from spatial_keras.training import defenses
 
 _NONE = "-"

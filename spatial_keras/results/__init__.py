@@ -1,0 +1,1 @@
+"""What finished runs found: read, as tables, by variant, compared."""

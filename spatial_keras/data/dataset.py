@@ -36,6 +36,10 @@ class Dataset:
       class_names: the name of each class.
       flip_keeps_label: whether an image and its mirror image are of the same class.
       left_out: how many damaged images there were beside these.
+      train_names: what each training image is found by: its path in the folder, its id in TFDS, or
+        the number of its row; object [n], or None where nobody knows.
+      test_names: of each test image, object [m], or None.
+      notes: what to know of the images: what was left out, which test images are training images.
     """
 
     name: str
@@ -46,6 +50,9 @@ class Dataset:
     class_names: tuple[str, ...]
     flip_keeps_label: bool
     left_out: int = 0
+    train_names: np.ndarray | None = dataclasses.field(default=None, repr=False)
+    test_names: np.ndarray | None = dataclasses.field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -72,12 +79,12 @@ class Dataset:
         validation.check_integer(f"held-out images of data set '{self.name}'", count, 1, number - 1)
         rows = np.random.default_rng(0).permutation(number)
         held_out, kept = np.sort(rows[:count]), np.sort(rows[count:])
+        named = self.train_names is not None
         return dataclasses.replace(
-            self,
-            train_images=self.train_images[kept],
-            train_labels=self.train_labels[kept],
+            self._trained_on(kept),
             test_images=self.train_images[held_out],
             test_labels=self.train_labels[held_out],
+            test_names=self.train_names[held_out] if named else None,
         )
 
     def subset(self, count: int, seed: int = 0) -> Dataset:
@@ -101,8 +108,15 @@ class Dataset:
         for label in range(self.num_classes):
             place_in_class[labels == label] = np.arange(np.sum(labels == label))
         rows = np.sort(order[np.argsort(place_in_class, kind="stable")[:count]])
+        return self._trained_on(rows)
+
+    def _trained_on(self, rows: np.ndarray) -> Dataset:
+        """The set with these rows of the training images."""
         return dataclasses.replace(
-            self, train_images=self.train_images[rows], train_labels=self.train_labels[rows]
+            self,
+            train_images=self.train_images[rows],
+            train_labels=self.train_labels[rows],
+            train_names=None if self.train_names is None else self.train_names[rows],
         )
 
     def training_batches(
@@ -155,6 +169,15 @@ class Dataset:
         batches = batches.map(lambda step, pair: finish(step, *pair)).prefetch(_PREFETCHED)
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return batches.apply(endless).with_options(stream_options())
+
+    def check_test_images(self) -> None:
+        """Reads the test images once, where they are on disk, so that a damaged one is known early.
+
+        Raises:
+          ValueError: one cannot be read; which, and why, in one line.
+        """
+        if isinstance(self.test_images, ImagesOnDisk):
+            self.test_images.look_through()
 
     def check_batch(self, batch_size: int, seed: int, step: int) -> None:
         """Reads the images of one training batch, where they are on disk.

@@ -18,5 +18,12 @@ def load(size: int) -> Dataset:
     is_test = np.zeros(len(labels), bool)
     is_test[np.argsort(labels, kind="stable")[::5]] = True
     train, test = ((images[rows], labels[rows]) for rows in (~is_test, is_test))
-    names = tuple(str(digit) for digit in digits.target_names)
-    return Dataset("digits", *train, *test, names, flip_keeps_label=False)
+    return Dataset(
+        "digits",
+        *train,
+        *test,
+        class_names=tuple(str(digit) for digit in digits.target_names),
+        flip_keeps_label=False,
+        train_names=np.flatnonzero(~is_test),
+        test_names=np.flatnonzero(is_test),
+    )

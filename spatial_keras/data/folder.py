@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import os
 import pathlib
-import unicodedata
 import warnings
 from collections.abc import Sequence
 from concurrent import futures
 
 import numpy as np
 
-from spatial_keras.data import image_files, images_on_disk
+from spatial_keras.data import class_folders, image_files, images_on_disk
 from spatial_keras.data.dataset import Dataset, hold_out_by_class
 from spatial_keras.data.images_on_disk import ImagesOnDisk
 from spatial_keras.data.sizing import Sizing
-from spatial_keras.support import validation
+from spatial_keras.support import files, validation
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
-_TEST_FOLDERS = ("test", "val", "validation")
 _SHOWN = 3
 
 
@@ -37,10 +34,12 @@ def from_folder(
 ) -> Dataset:
     """Reads an image classification set from folders.
 
-    Classes are the names of the folders, in order. Images are JPEG, PNG or BMP files, of any depth
-    within a class's folder; all other files and hidden ones are left alone. Photographs are turned
-    as their EXIF orientation says. 16-bit grey levels become 8-bit ones, palettes colours, and
-    transparency is dropped. If all images are grey, they have one channel, else three.
+    Classes are the names of the folders, in order. Images are JPEG, PNG, BMP, WebP or GIF files, of
+    which moving ones give their first picture, of any depth within a class's folder. All others,
+    and hidden files and folders, are left out, and a warning counts them. Photographs are turned as
+    their EXIF orientation says. 16-bit grey levels become 8-bit ones, palettes colours, and
+    transparency is dropped. If all images are grey, they have one channel, else three. A warning
+    says which test images are among the training images, to the byte.
 
     Args:
       path: the folder.
@@ -60,58 +59,41 @@ def from_folder(
     root = pathlib.Path(path)
     if not root.is_dir():
         raise ValueError(f"folder '{root}' does not exist.")
-    train, test = _train_and_test(root)
-    classes = _classes(train)
+    train, test = class_folders.train_and_test(root)
+    classes = class_folders.classes_of(train)
     if (test is None) == (test_fraction is None):
         raise ValueError(
             f"folder '{root}' has no folder of test images: give --test_fraction, e.g. 0.2."
             if test is None
             else f"--test_fraction has no effect: '{test}' holds the test images."
         )
-    files = _Files(root, Sizing(image_size, crop), skip_damaged)
-    files.add(train, classes)
+    found = _Files(root, Sizing(image_size, crop), skip_damaged)
+    found.add(train, classes)
     if test is not None:
-        _check_classes(test, classes)
-        files.add(test, classes)
-    images = files.read(stream)
+        class_folders.check_classes(test, classes)
+        found.add(test, classes)
+    images = found.read(stream)
     if test is None:
         validation.check_range(
             "test_fraction", test_fraction, 0, 1, exclusive_low=True, exclusive_high=True
         )
-        is_test = hold_out_by_class(files.labels, classes, test_fraction, seed)
+        is_test = hold_out_by_class(found.labels, classes, test_fraction, seed)
     else:
-        is_test = files.parts == 1
-    parts = [part[rows] for rows in (~is_test, is_test) for part in (images, files.labels)]
-    return Dataset(f"folder:{path}", *parts, tuple(classes), False, files.left_out)
-
-
-def _train_and_test(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path | None]:
-    if not (root / "train").is_dir():
-        return root, None
-    test = [root / name for name in _TEST_FOLDERS if (root / name).is_dir()]
-    return root / "train", test[0] if test else None
-
-
-def _classes(folder: pathlib.Path) -> list[str]:
-    names = sorted(_subfolders(folder))
-    if len(names) < 2:
-        raise ValueError(
-            f"folder '{folder}' must hold a folder of images for each of at least two classes, "
-            f"it holds {len(names)}."
-        )
-    return names
-
-
-def _subfolders(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Returns the folders within one by name; a name of two spellings in Unicode is one name."""
-    found = [each for each in folder.iterdir() if each.is_dir() and not each.name.startswith(".")]
-    return {unicodedata.normalize("NFC", each.name): each for each in found}
-
-
-def _check_classes(test: pathlib.Path, classes: list[str]) -> None:
-    for name in _subfolders(test):
-        if name not in classes:
-            raise ValueError(validation.unknown_name(f"class in '{test}'", name, classes))
+        is_test = found.parts == 1
+    names, notes = found.names(), found.notes(is_test)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    parts = [part[rows] for rows in (~is_test, is_test) for part in (images, found.labels)]
+    return Dataset(
+        f"folder:{path}",
+        *parts,
+        tuple(classes),
+        flip_keeps_label=False,
+        left_out=found.left_out,
+        train_names=names[~is_test],
+        test_names=names[is_test],
+        notes=tuple(notes),
+    )
 
 
 class _Files:
@@ -132,6 +114,7 @@ class _Files:
     def __init__(self, root: pathlib.Path, sizing: Sizing, skip_damaged: bool) -> None:
         self._root, self._sizing, self._skip = root, sizing, skip_damaged
         self._folders: list[pathlib.Path] = []
+        self._others = class_folders.LeftOut()
         self._classes: Sequence[str] = ()
         self.paths: list[pathlib.Path] = []
         self.labels, self.parts = np.zeros(0, np.int32), np.zeros(0, int)
@@ -139,10 +122,12 @@ class _Files:
 
     def add(self, folder: pathlib.Path, classes: Sequence[str]) -> None:
         """Adds the files in a folder of classes."""
-        folders = _subfolders(folder)
-        found = [_image_files(folders[name]) if name in folders else [] for name in classes]
-        counts = [len(files) for files in found]
-        self.paths += [file for files in found for file in files]
+        folders = class_folders.of_classes(folder)
+        found = [
+            self._others.images_in(folders[name]) if name in folders else [] for name in classes
+        ]
+        counts = [len(images) for images in found]
+        self.paths += [file for images in found for file in images]
         labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
         self.labels = np.concatenate([self.labels, labels])
         self.parts = np.concatenate([self.parts, np.full(len(labels), len(self._folders))])
@@ -155,7 +140,39 @@ class _Files:
             counts = np.bincount(self.labels[self.parts == part], minlength=len(self._classes))
             for name, count in zip(self._classes, counts):
                 if not count:
-                    raise ValueError(f"class '{name}' has no images in '{folder}'.")
+                    others = f" {self._others_note()}" if self._others else ""
+                    raise ValueError(f"class '{name}' has no images in '{folder}'.{others}")
+
+    def names(self) -> np.ndarray:
+        """Returns the paths of the images within the folder, as they can be shown."""
+        within = (file.relative_to(self._root).as_posix() for file in self.paths)
+        return np.array([files.presentable(name) for name in within], object)
+
+    def notes(self, is_test: np.ndarray) -> list[str]:
+        """Returns what to know of the images.
+
+        Args:
+          is_test: which are test images, bool [n]; the others are training images.
+        """
+        notes = []
+        if self._others:
+            notes.append(self._others_note())
+        train, test = (
+            [self.paths[row] for row in np.flatnonzero(rows)] for rows in (~is_test, is_test)
+        )
+        equal = class_folders.equal_files(train, test)
+        if equal:
+            shown = ", ".join(
+                " is ".join(f"'{file.relative_to(self._root).as_posix()}'" for file in pair)
+                for pair in equal[:_SHOWN]
+            )
+            more = ", ..." if equal[_SHOWN:] else ""
+            count = f"{len(equal)} of {len(test)} test images"
+            notes.append(f"{count} are among the training images: {shown}{more}.")
+        return [files.presentable(note) for note in notes]
+
+    def _others_note(self) -> str:
+        return f"Left out of '{self._root}', as they are no images: {self._others}."
 
     def read(self, stream: str) -> np.ndarray | ImagesOnDisk:
         """Returns the images, in memory or, as `stream` says, on disk; drops damaged files."""
@@ -197,12 +214,12 @@ class _Files:
             raise ValueError(f"{str(error)[:-1]}; --skip_damaged leaves it out.") from error
 
     def _drop(self, damaged: Sequence[bool]) -> None:
-        files = [file for file, is_damaged in zip(self.paths, damaged) if is_damaged]
-        self.left_out = len(files)
-        if not files:
+        dropped = [str(file) for file, is_damaged in zip(self.paths, damaged) if is_damaged]
+        self.left_out = len(dropped)
+        if not dropped:
             return
-        shown = ", ".join(map(str, files[:_SHOWN])) + (", ..." if files[_SHOWN:] else "")
-        warnings.warn(f"{len(files)} damaged images are left out: {shown}", stacklevel=4)
+        shown = files.presentable(", ".join(dropped[:_SHOWN])) + ", ..." * bool(dropped[_SHOWN:])
+        warnings.warn(f"{len(dropped)} damaged images are left out: {shown}", stacklevel=4)
         kept = ~np.array(damaged)
         self.paths = [file for file, is_kept in zip(self.paths, kept) if is_kept]
         self.labels, self.parts = self.labels[kept], self.parts[kept]
@@ -227,11 +244,3 @@ def _is_damaged(file: pathlib.Path) -> bool:
     except ValueError:
         return True
     return False
-
-
-def _image_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".") and file.is_file()
-    )

@@ -14,9 +14,10 @@ from spatial_keras.data.sizing import Sizing
 from spatial_keras.support import files
 
 _GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
-_FORMATS = ("JPEG", "PNG", "BMP")  # Pillow has others, EPS among them, for which it runs programs
-# Few bytes can say to be many; a photograph has less.
-_MOST_PIXELS = 2**26
+# Pillow has others, EPS among them, for which it runs programs.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+# Few bytes can say to be many; a photograph has less. What resizes holds numbers for each side.
+_MOST_PIXELS, _LONGEST_SIDE = 2**26, 2**15
 # The marker of the segments of a JPEG that may say how it is turned. It is not among its pixels.
 _MARKER = b"\xff\xe1"
 
@@ -39,6 +40,10 @@ def _by_pillow(file: str | os.PathLike) -> np.ndarray:
         width, height = opened.size
         if width * height > _MOST_PIXELS:
             raise ValueError(f"it has {width} x {height} pixels, more than {_MOST_PIXELS:,}")
+        if max(width, height) > _LONGEST_SIDE:
+            raise ValueError(
+                f"it has {width} x {height} pixels, a side more than {_LONGEST_SIDE:,}"
+            )
         image = PIL.ImageOps.exif_transpose(opened)
     if image.mode in _GREY_MODES:
         return _grey(np.asarray(image if image.mode != "LA" else image.convert("L")))
@@ -115,7 +120,8 @@ def _is_plain_jpeg(content: tf.Tensor) -> tf.Tensor:
 
     def is_plain() -> tf.Tensor:
         shape = tf.cast(tf.io.extract_jpeg_shape(content), tf.int64)
-        return (shape[2] != 4) & (shape[0] * shape[1] <= _MOST_PIXELS)  # 4: CMYK
+        fits = (shape[0] * shape[1] <= _MOST_PIXELS) & (tf.reduce_max(shape) <= _LONGEST_SIDE)
+        return (shape[2] != 4) & fits  # 4: CMYK
 
     upright = tf.size(tf.strings.split(content, _MARKER)) == 1
     return tf.cond(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -69,14 +69,26 @@ class ImagesOnDisk:
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         images = np.empty(self.shape, self.dtype)
+        for some, numbers in self._all():
+            images[numbers] = some
+        return images if dtype is None else images.astype(dtype)
+
+    def look_through(self) -> None:
+        """Reads all images, on all processors, and keeps none.
+
+        Raises:
+          ValueError: one cannot be read; which, and why, in one line.
+        """
+        for _ in self._all():
+            pass
+
+    def _all(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         rows = tf.data.Dataset.range(len(self)).batch(_READ_BATCH)
         try:
-            for some, numbers in self.batches(rows).as_numpy_iterator():
-                images[numbers] = some
+            yield from self.batches(rows).as_numpy_iterator()
         except tf.errors.OpError:
             self.check()
             raise
-        return images if dtype is None else images.astype(dtype)
 
     def batches(self, rows: tf.data.Dataset) -> tf.data.Dataset:
         """Reads batches.
@@ -107,18 +119,18 @@ class ImagesOnDisk:
         """Reads all images one after the other.
 
         Raises:
-          ValueError: one cannot be read; which, and why, in one line.
+          files.ReadError: one cannot be read; which, and why, in one line.
         """
         for number in self._numbers:
             try:
                 image = self._reader.read(tf.constant(number))
             except Exception as error:  # of TensorFlow, or of Python within it
-                raise ValueError(
+                raise files.ReadError(
                     f"{self._reader.describe(number)} cannot be read ({files.one_line(error)})."
                 ) from error
             if image.shape != self._reader.shape:
                 found, wanted = ("x".join(map(str, x)) for x in (image.shape, self._reader.shape))
-                raise ValueError(
+                raise files.ReadError(
                     f"{self._reader.describe(number)} is of {found}, the first of {wanted}: give "
                     "one size (--image_size)."
                 )

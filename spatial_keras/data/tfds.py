@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import Any
+from collections.abc import Collection
+from typing import NamedTuple
 from urllib import parse
 
 import numpy as np
-import tensorflow as tf
 
 from spatial_keras.data import images_on_disk, tfds_records, tfds_safety
 from spatial_keras.data.dataset import Dataset, hold_out_by_class
+from spatial_keras.data.images_on_disk import ImagesOnDisk
 from spatial_keras.data.sizing import Sizing
+from spatial_keras.data.tfds_records import RecordReader
 from spatial_keras.support import files, validation
 
 # TFDS sets of photographs, in which an image and its mirror image show the same class. No other
@@ -25,7 +27,6 @@ _FLIPPABLE = frozenset(
 )
 
 _PROBE_SECONDS = 5
-_READ_BATCH = 512
 
 
 class DataNotFoundError(ValueError):
@@ -41,34 +42,69 @@ def load(
     # Asked about a folder that does not exist, is_prepared() logs a warning.
     if not (builder.data_path.exists() and builder.is_prepared()):
         _fetch(name, builder, data_dir)
-    names = tuple(builder.info.features["label"].names)
-    try:
-        splits = _splits(name, builder, test_fraction)
-        number = sum(builder.info.splits[split].num_examples for split in splits)
-        shape = tfds_records.image_shape(builder.info.features, sizing)
-        on_disk = images_on_disk.are_wanted(stream, number, shape)
-        read = tfds_records.read if on_disk else _read
-        parts = {split: read(builder, split, sizing) for split in splits}
-    except tf.errors.OpError as error:
-        raise ValueError(
-            f"data set '{name}' in {builder.data_dir} cannot be read: {files.one_line(error)}"
-        ) from error
-    for split, (_, labels) in parts.items():
-        _check_labels(name, split, labels, names)
+    names = tuple(map(files.presentable, builder.info.features["label"].names))
+    with _failures_named(name, builder):
+        readers = _readers(builder, sizing)
+    _check_splits(name, builder, readers, test_fraction)
+    with _failures_named(name, builder):
+        labels = {split: reader.labels() for split, reader in readers.items()}
+    number = sum(map(len, labels.values()))
+    shape = tfds_records.image_shape(builder.info.features, sizing)
+    on_disk = images_on_disk.are_wanted(stream, number, shape)
+    parts = {}
+    for split, reader in readers.items():
+        _check_labels(name, split, labels[split], names)
+        images = ImagesOnDisk(reader, np.arange(len(labels[split])))
+        held = images if on_disk else np.asarray(images)
+        parts[split] = _Part(held, labels[split], reader.names)
     train, test = _train_and_test(parts, names, test_fraction)
-    return Dataset(name, *train, *test, names, flip_keeps_label=builder.name in _FLIPPABLE)
+    return Dataset(
+        name,
+        *train[:2],
+        *test[:2],
+        class_names=names,
+        flip_keeps_label=builder.name in _FLIPPABLE,
+        train_names=train.names,
+        test_names=test.names,
+    )
+
+
+class _Part(NamedTuple):
+    """Images with their labels and names."""
+
+    images: np.ndarray | ImagesOnDisk
+    labels: np.ndarray
+    names: np.ndarray
+
+    def of(self, rows: np.ndarray | slice) -> _Part:
+        return _Part(*(column[rows] for column in self))
 
 
 def _train_and_test(
-    parts: dict[str, tuple[Any, np.ndarray]], names: tuple[str, ...], test_fraction: float | None
-) -> tuple[tuple[Any, np.ndarray], tuple[Any, np.ndarray]]:
-    """Returns images and labels to train and to test on; there may be none of the former."""
+    parts: dict[str, _Part], names: tuple[str, ...], test_fraction: float | None
+) -> tuple[_Part, _Part]:
+    """Returns what to train and to test on; there may be nothing of the former."""
     if test_fraction is not None:
-        images, labels = parts["train"]
-        is_test = hold_out_by_class(labels, names, test_fraction, seed=0)
-        return (images[~is_test], labels[~is_test]), (images[is_test], labels[is_test])
-    images, labels = test = list(parts.values())[-1]
-    return parts.get("train", (images[:0], labels[:0])), test
+        is_test = hold_out_by_class(parts["train"].labels, names, test_fraction, seed=0)
+        return parts["train"].of(~is_test), parts["train"].of(is_test)
+    test = list(parts.values())[-1]
+    return parts.get("train", test.of(slice(0))), test
+
+
+def _failures_named(name: str, builder) -> contextlib.AbstractContextManager:
+    return files.failures_in_one_line(f"data set '{name}' in {builder.data_dir} cannot be read")
+
+
+def _readers(builder, sizing: Sizing) -> dict[str, RecordReader]:
+    """Of the split to train and of that to test on, of those that there are."""
+    there = builder.info.splits
+    readers = {"train": RecordReader(builder, "train", sizing)} if "train" in there else {}
+    for split in ("test", "validation"):
+        if split in there:
+            reader = RecordReader(builder, split, sizing)
+            if reader.label(0) >= 0:  # some sets keep the labels of their split `test` secret
+                return {**readers, split: reader}
+    return readers
 
 
 def _builder(name: str, data_dir: str | None):
@@ -133,53 +169,22 @@ def _check_network(urls) -> None:
         raise OSError(f"no answer from {', '.join(hosts)}")
 
 
-def _splits(name: str, builder, test_fraction: float | None) -> list[str]:
-    """Returns the splits to read: those to train and to test on, of those that there are."""
-    train = ["train"] if "train" in builder.info.splits else []
-    test = _test_split(builder)
-    if test is None and not train:
+def _check_splits(
+    name: str, builder, readers: Collection[str], test_fraction: float | None
+) -> None:
+    """Raises ValueError if there is nothing to test on, or more than one thing."""
+    has_test = bool({*readers} - {"train"})
+    if not readers:
         raise ValueError(
             f"data set '{name}' must have a split train or a labelled split test or validation, it "
             f"has {', '.join(builder.info.splits)}."
         )
-    if test is None and test_fraction is None:
+    if not has_test and test_fraction is None:
         raise ValueError(
             f"data set '{name}' has no labelled test images: give --test_fraction, e.g. 0.2."
         )
-    if test is not None and test_fraction is not None:
+    if has_test and test_fraction is not None:
         raise ValueError(f"--test_fraction has no effect: '{name}' has test images.")
-    return train if test is None else [*train, test]
-
-
-def _test_split(builder) -> str | None:
-    """The split to test on; some sets keep the labels of their split `test` secret, as -1."""
-    for split in ("test", "validation"):
-        if split in builder.info.splits:
-            first = builder.as_dataset(split=f"{split}[:1]").get_single_element()
-            if first["label"] >= 0:
-                return split
-    return None
-
-
-def _read(builder, split: str, sizing: Sizing) -> tuple[np.ndarray, np.ndarray]:
-    """The images and labels of a split, in the order of its files."""
-    import tensorflow_datasets as tfds
-
-    def image_and_label(example: dict) -> tuple[tf.Tensor, tf.Tensor]:
-        return sizing(example["image"]), example["label"]
-
-    config = tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1)
-    examples = builder.as_dataset(split=split, read_config=config).map(
-        image_and_label, num_parallel_calls=tf.data.AUTOTUNE
-    )
-    count = builder.info.splits[split].num_examples
-    images = np.empty([count, *examples.element_spec[0].shape], np.uint8)
-    labels = np.empty([count], np.int32)
-    rows = slice(0, 0)
-    for some_images, some_labels in examples.batch(_READ_BATCH).as_numpy_iterator():
-        rows = slice(rows.stop, rows.stop + len(some_labels))
-        images[rows], labels[rows] = some_images, some_labels
-    return images, labels
 
 
 def _check_labels(name: str, split: str, labels: np.ndarray, names: tuple[str, ...]) -> None:

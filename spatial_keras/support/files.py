@@ -9,7 +9,9 @@ import os
 import pathlib
 import platform
 import re
+import stat
 import textwrap
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,11 +21,19 @@ _REASONS = (
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO, errno.EISDIR,
     errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG,
 )  # fmt: skip
+# What JSON, flags and other texts of a run may have, in bytes: more than any has.
+MOST_TEXT = 1 << 26
+# Which Persian and emojis need, and which do nothing to others.
+_JOINERS = "\u200c\u200d"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class WriteError(OSError):
     """A file could not be written; what was there before is still there."""
+
+
+class ReadError(OSError, ValueError):
+    """A file of a user's cannot be read; the message is one line that names it and says why."""
 
 
 class BusyError(ValueError):
@@ -85,6 +95,59 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def write_arrays(path: pathlib.Path, **arrays: np.ndarray) -> None:
     """Writes arrays to an `.npz` file."""
     write(path, lambda temporary: np.savez(temporary, **arrays))
+
+
+def regular(
+    path: str | os.PathLike, most_bytes: int = MOST_TEXT, links: bool = False
+) -> pathlib.Path:
+    """Returns the path of a file that is not one's own, if to read it can do no harm.
+
+    A link leads out of its folder, a pipe waits for ever, and a device has no end.
+
+    Args:
+      path: the file.
+      most_bytes: that it may have.
+      links: whether it may be a link to a file.
+
+    Raises:
+      FileNotFoundError: there is none.
+      ReadError: it is something else, or larger.
+    """
+    found = os.stat(path, follow_symlinks=links)
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a link" if stat.S_ISLNK(found.st_mode) else "not a regular file"
+        raise ReadError(f"'{path}' is {kind}.")
+    if found.st_size > most_bytes:
+        raise ReadError(f"'{path}' has {found.st_size:,} bytes, {most_bytes:,} are allowed.")
+    return pathlib.Path(path)
+
+
+def read_arrays(path: str | os.PathLike, most_bytes: int) -> dict[str, np.ndarray]:
+    """Returns the arrays of an `.npz` file that is not one's own.
+
+    Args:
+      path: the file.
+      most_bytes: that the arrays may have together; a few bytes of a file can be many of them.
+
+    Raises:
+      FileNotFoundError: there is none.
+      ReadError: it is not a regular file, or larger.
+      Exception: it is damaged; what, depends on how.
+    """
+    with zipfile.ZipFile(regular(path, most_bytes)) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > most_bytes:
+        raise ReadError(f"'{path}' holds {size:,} bytes, {most_bytes:,} are allowed.")
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def presentable(name: str) -> str:
+    """Returns a name of the file system as text that can be shown and written.
+
+    Bytes that are not UTF-8, and characters that steer a terminal, become their escapes.
+    """
+    return "".join(c if c.isprintable() or c in _JOINERS else ascii(c)[1:-1] for c in name)
 
 
 def check_suffix(name: str, path: str, suffix: str) -> None:

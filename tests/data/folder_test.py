@@ -58,17 +58,6 @@ def test_a_folder_of_test_images(tmp_path, name):
     assert found.name == f"folder:{tmp_path}"
 
 
-def test_a_class_may_be_missing_from_no_split_but_stray_files_may_be_anywhere(tmp_path):
-    write(tmp_path, classes=("a", "b"))
-    for stray in ("notes.txt", "a/Thumbs.db", ".hidden/x.png", "a/.x.png", "top.png"):
-        (tmp_path / stray).parent.mkdir(exist_ok=True)
-        (tmp_path / stray).write_text("no image")
-    save(tmp_path / "b" / "deeper" / "6.JPG", np.zeros([6, 7, 3], np.uint8))
-    found = folder.from_folder(tmp_path, test_fraction=0.2)
-    assert found.class_names == ("a", "b")
-    assert len(found.train_labels) + len(found.test_labels) == 11
-
-
 def test_names_of_two_spellings_are_one_class(tmp_path):
     composed, decomposed = (unicodedata.normalize(form, "Ärzte") for form in ("NFC", "NFD"))
     (
@@ -76,6 +65,17 @@ def test_names_of_two_spellings_are_one_class(tmp_path):
         write(tmp_path / "test", classes=(decomposed, "b")),
     )
     assert set(folder.from_folder(tmp_path).class_names) == {composed, "b"}
+
+
+def test_images_are_named_by_their_places(tmp_path):
+    colors = write(tmp_path, classes=("a", "b"))
+    found = folder.from_folder(tmp_path, test_fraction=0.4)
+    for images, names in (
+        (found.train_images, found.train_names), (found.test_images, found.test_names)
+    ):  # fmt: skip
+        for image, name in zip(images, names):
+            np.testing.assert_array_equal(image[0, 0], colors.pop(tmp_path / name))
+    assert not colors
 
 
 GREY = np.arange(42, dtype=np.uint8).reshape(6, 7)
@@ -166,6 +166,22 @@ def test_damaged_images_are_refused_by_name_or_left_out(tmp_path):
     with pytest.warns(UserWarning, match="2 damaged images are left out: .*cut.jpg, .*nothing.jpg"):
         found = folder.from_folder(tmp_path, test_fraction=0.2, skip_damaged=True)
     assert len(found.train_labels) + len(found.test_labels) == 10
+
+
+def test_what_is_left_out_and_what_is_there_twice_is_said(tmp_path):
+    (
+        write(tmp_path / "train", classes=("a", "b")),
+        write(tmp_path / "test", classes=("a", "b"), size=(6, 7)),
+    )
+    (tmp_path / "train" / "a" / "old.tif").write_text("no image")
+    with pytest.warns(UserWarning) as warned:
+        found = folder.from_folder(tmp_path)
+    assert [str(each.message) for each in warned] == list(found.notes)
+    assert found.notes[0] == f"Left out of '{tmp_path}', as they are no images: 1 .tif."
+    start = (
+        "10 of 10 test images are among the training images: 'test/a/0 ünï.code.png' is 'train/a/0"
+    )
+    assert found.notes[1].startswith(start) and found.notes[1].endswith(", ....")
 
 
 def two_layouts(root):

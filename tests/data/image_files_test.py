@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import zlib
 
@@ -15,6 +16,7 @@ from spatial_keras import data
 from spatial_keras.data import image_files
 from spatial_keras.data.images_on_disk import ImagesOnDisk
 from spatial_keras.data.sizing import Sizing
+from spatial_keras.support import files
 
 RNG = np.random.default_rng(0)
 
@@ -52,6 +54,10 @@ def special(folder):
     image.convert("CMYK").save(folder / "cmyk.jpg")
     image.quantize(16).save(folder / "palette.png")
     image.save(folder / "plain.png"), image.save(folder / "plain.bmp")
+    (
+        image.save(folder / "some.webp"),
+        image.save(folder / "moves.gif", save_all=True, append_images=[image.rotate(9)]),
+    )
     PIL.Image.fromarray(RNG.integers(0, 2**16, (9, 8)).astype(np.uint16)).save(folder / "16.png")
     return sorted(folder.iterdir())
 
@@ -93,7 +99,7 @@ def test_a_folder_on_disk_is_the_folder_in_memory(tmp_path):
     )
     assert isinstance(disk.train_images, ImagesOnDisk) and disk.input_shape == (16, 16, 3)
     for part in ("train", "test"):
-        for kind in ("images", "labels"):
+        for kind in ("images", "labels", "names"):
             found, expected = (getattr(one, f"{part}_{kind}") for one in (disk, memory))
             np.testing.assert_array_equal(found, expected)
     streams = [one.training_batches(3, 1, first_step=2, flip=True) for one in (memory, disk)]
@@ -121,8 +127,11 @@ def test_damaged_files_on_disk_are_named_or_left_out(tmp_path, name, size):
         source = source.with_name(f"2{name[-4:]}")
     (tmp_path / "train" / "a" / name).write_bytes(source.read_bytes()[:size])
     found = data.get(f"folder:{tmp_path}", image_size=16, stream="on")
-    with pytest.raises(ValueError, match=f"^image '.*a.{name}' cannot be read [^\n]*$"):
-        np.asarray(found.train_images)
+    found.check_test_images()
+    turned = dataclasses.replace(found, test_images=found.train_images)
+    for read in (lambda: np.asarray(found.train_images), turned.check_test_images):
+        with pytest.raises(files.ReadError, match=f"^image '.*a.{name}' cannot be read [^\n]*$"):
+            read()
     with pytest.warns(UserWarning, match=f"1 damaged images are left out: .*{name}"):
         found = data.get(f"folder:{tmp_path}", image_size=16, skip_damaged=True, stream="on")
     assert np.asarray(found.train_images).shape == (13, 16, 16, 3)
@@ -143,22 +152,29 @@ def named(file, kind):
 
 @pytest.mark.parametrize("kind", ["at once", "within tf.data"])
 @pytest.mark.parametrize("suffix", ["png", "bmp", "jpg"])
-def test_few_bytes_that_say_to_be_many_pixels_are_refused(tmp_path, suffix, kind):
+@pytest.mark.parametrize(
+    ("width", "height", "message"),
+    [(9_000, 9_000, "more than 67,108,864"), (33_000, 1, "a side more than 32,768")],
+)
+def test_few_bytes_that_say_to_be_many_pixels_are_refused(  # noqa: PLR0913
+    tmp_path, suffix, kind, width, height, message
+):
     file = tmp_path / f"bomb.{suffix}"
     PIL.Image.new("RGB", (8, 8)).save(file)
     content = file.read_bytes()
-    wide = (9_000).to_bytes(4, "little" if suffix == "bmp" else "big")
+    order = "little" if suffix == "bmp" else "big"
+    wide, high = width.to_bytes(4, order), height.to_bytes(4, order)
     if suffix == "png":
-        header = content[12:16] + wide + wide + content[24:29]
+        header = content[12:16] + wide + high + content[24:29]
         checksum = zlib.crc32(header).to_bytes(4, "big")
         content = content[:12] + header + checksum + content[33:]
     elif suffix == "bmp":
-        content = content[:18] + wide + wide + content[26:]
+        content = content[:18] + wide + high + content[26:]
     else:
         place = content.index(b"\xff\xc0") + 5
-        content = content[:place] + wide[2:] + wide[2:] + content[place + 4 :]
+        content = content[:place] + high[2:] + wide[2:] + content[place + 4 :]
     file.write_bytes(content)
-    assert "it has 9000 x 9000 pixels, more than 67,108,864" in named(file, kind)
+    assert f"it has {width} x {height} pixels, {message}" in named(file, kind)
 
 
 def test_no_format_is_read_for_which_pillow_runs_a_program(tmp_path, monkeypatch):

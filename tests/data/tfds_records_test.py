@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +14,7 @@ import tensorflow_datasets as tfds
 from spatial_keras import data
 from spatial_keras.data import tfds_records
 from spatial_keras.data.images_on_disk import ImagesOnDisk
+from tests.data import tfds_test
 
 CLASSES = ["cat", "dog", "eel"]
 
@@ -79,7 +84,7 @@ def test_the_records_are_sought_once(stored, monkeypatch):
     cache = stored[1].data_path / ".spatial_keras-train.npz"
     assert cache.exists()
     with monkeypatch.context() as patch:
-        patch.setattr(tfds_records, "_scan", None)
+        patch.setattr(tfds_records.RecordReader, "label", lambda *_: 0)
         again = read(stored)
     np.testing.assert_array_equal(again.train_labels, first.train_labels)
     np.testing.assert_array_equal(again.train_images, first.train_images)
@@ -102,8 +107,71 @@ def test_a_damaged_record_is_named(stored):
         np.asarray(whole.train_images)
     np.asarray(whole.train_images[np.arange(len(whole.train_labels)) != before])
     content[40] ^= 255
-    file.write_bytes(bytes(content[:-20]))  # its size is another: it is read anew
-    with pytest.raises(ValueError, match="^data set 'cifar10' in .* cannot be read: .*truncated"):
+    file.write_bytes(bytes(content[:-20]))
+    with pytest.raises(ValueError, match=r"^data set 'cifar10' in .* cannot be read \(.*truncated"):
         read(stored)
     file.write_bytes(bytes(content))
     np.testing.assert_array_equal(read(stored).train_images, whole.train_images)
+
+
+def test_images_are_named_by_the_ids_of_tfds(stored):
+    config = tfds.ReadConfig(add_tfds_id=True)
+    examples = stored[1].as_dataset(split="train", read_config=config)
+    label_of = {each["tfds_id"].decode(): each["label"] for each in examples.as_numpy_iterator()}
+    found = data.get("cifar10", stored[0], image_size=8).hold_out(9)
+    for names, labels in (
+        (found.train_names, found.train_labels), (found.test_names, found.test_labels)
+    ):  # fmt: skip
+        assert [label_of.pop(name) for name in names] == labels.tolist()
+    assert not label_of
+
+
+def labelled(folder, first):
+    """A set of three classes, whose first image is of this one."""
+    rows = tfds_test.examples(6)
+    for row, example in rows:
+        example["label"] = (row + first) % 3
+    return pathlib.Path(tfds_test.store(folder, train=rows, test=rows).data_path)
+
+
+def test_labels_noted_for_other_records_of_the_same_sizes_are_not_taken(tmp_path):
+    old, new = (labelled(tmp_path / str(first), first) for first in (0, 1))
+    data.get("tiny", tmp_path / "0")
+    name = ".spatial_keras-train.npz"
+    shutil.copy2(old / name, new / name)
+    for file in new.glob("*train.tfrecord*"):
+        as_before = (old / file.name).stat()
+        assert file.stat().st_size == as_before.st_size
+        os.utime(file, ns=(as_before.st_atime_ns, as_before.st_mtime_ns))
+    found = data.get("tiny", tmp_path / "1")
+    np.testing.assert_array_equal(found.train_labels, [1, 2, 0, 1, 2, 0])
+
+
+def refused(folder):
+    with pytest.raises(ValueError, match="^data set 'tiny' in .* cannot be read") as error:
+        data.get("tiny", folder)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_files_of_records_are_looked_at_before_tensorflow_reads_them(tmp_path):
+    folder = labelled(tmp_path, 0)
+    (file,) = folder.glob("*train.tfrecord*")
+    content = file.read_bytes()
+    file.write_bytes((1 << 40).to_bytes(8, "little") + content[8:])
+    assert "the record at byte 0 of " in refused(tmp_path)
+    file.unlink()
+    os.mkfifo(file)
+    assert "is not a regular file" in refused(tmp_path)
+    file.unlink()
+    (tmp_path / "elsewhere").write_bytes(content)
+    file.symlink_to(tmp_path / "elsewhere")  # where large files may lie
+    assert len(data.get("tiny", tmp_path).train_labels) == 6
+    info = folder / "dataset_info.json"
+    template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+    text = info.read_text()
+    assert template in text
+    info.write_text(text.replace(template, f"{tmp_path}/{template}"))
+    assert "is not in its folder" in refused(tmp_path)
+    info.write_text(text.replace('"tfrecord"', '"array_record"'))
+    assert "only tfrecord can be read" in refused(tmp_path)

@@ -1,6 +1,8 @@
 """No code of a folder of TensorFlow Datasets runs; the test looks whether it ran."""
 
 import json
+import os
+import pathlib
 import sys
 
 import pytest
@@ -51,3 +53,35 @@ def test_features_of_other_modules_are_refused(tmp_path, ran, form):
         with pytest.raises(Exception):  # noqa: B017 - it has no such class
             tfds.builder("tiny", data_dir=tmp_path)
         assert ran.exists()
+
+
+def test_what_lies_behind_links_is_looked_at(tmp_path, ran):
+    builder = tfds_test.store(tmp_path, train=tfds_test.examples(3), test=tfds_test.examples(2))
+    file = builder.data_path / "features.json"
+    file.write_text(json.dumps(hostile(file.read_text(), "inner")))
+    folder = pathlib.Path(builder.data_path)
+    folder.rename(tmp_path / ".hidden")
+    folder.symlink_to("../.hidden")
+    with pytest.raises(ValueError, match="features.json names hostile_features.Image"):
+        data.get("tiny", tmp_path)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("name", ["label.labels.txt", "dataset_info.json"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_descriptions_that_are_no_regular_files_are_refused(tmp_path, name, kind):
+    builder = tfds_test.store(tmp_path, train=tfds_test.examples(3), test=tfds_test.examples(2))
+    file = pathlib.Path(builder.data_path, name)
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere") if kind == "link" else os.mkfifo(file)
+    with pytest.raises(ValueError, match=f"{name}' is (a link|not a regular file)"):
+        data.get("tiny", tmp_path)
+
+
+def test_the_usual_configuration_is_a_name(tmp_path):
+    tfds_test.store(tmp_path, train=tfds_test.examples(3), test=tfds_test.examples(2))
+    (tmp_path / "tiny" / ".config").mkdir()
+    text = json.dumps({"default_config_name": "../../elsewhere"})
+    (tmp_path / "tiny" / ".config" / "metadata.json").write_text(text)
+    with pytest.raises(ValueError, match="names the configuration '../../elsewhere'"):
+        data.get("tiny", tmp_path)

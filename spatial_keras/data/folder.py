@@ -67,33 +67,25 @@ def from_folder(
             if test is None
             else f"--test_fraction has no effect: '{test}' holds the test images."
         )
+    if test is None:
+        validation.check_range(
+            "test_fraction", test_fraction, 0, 1, exclusive_low=True, exclusive_high=True
+        )
     found = _Files(root, Sizing(image_size, crop), skip_damaged)
     found.add(train, classes)
     if test is not None:
         class_folders.check_classes(test, classes)
         found.add(test, classes)
     images = found.read(stream)
-    if test is None:
-        validation.check_range(
-            "test_fraction", test_fraction, 0, 1, exclusive_low=True, exclusive_high=True
-        )
-        is_test = hold_out_by_class(found.labels, classes, test_fraction, seed)
-    else:
-        is_test = found.parts == 1
-    names, notes = found.names(), found.notes(is_test)
-    for note in notes:
-        warnings.warn(note, stacklevel=2)
-    parts = [part[rows] for rows in (~is_test, is_test) for part in (images, found.labels)]
-    return Dataset(
-        f"folder:{path}",
-        *parts,
-        tuple(classes),
-        flip_keeps_label=False,
-        left_out=found.left_out,
-        train_names=names[~is_test],
-        test_names=names[is_test],
-        notes=tuple(notes),
+    is_test = (
+        hold_out_by_class(found.labels, classes, test_fraction, seed)
+        if test is None
+        else found.parts == 1
     )
+    dataset = found.dataset(f"folder:{path}", images, is_test)
+    for note in dataset.notes:
+        warnings.warn(note, stacklevel=2)
+    return dataset
 
 
 class _Files:
@@ -143,20 +135,25 @@ class _Files:
                     others = f" {self._others_note()}" if self._others else ""
                     raise ValueError(f"class '{name}' has no images in '{folder}'.{others}")
 
-    def names(self) -> np.ndarray:
-        """Returns the paths of the images within the folder, as they can be shown."""
+    def dataset(self, name: str, images: np.ndarray | ImagesOnDisk, is_test: np.ndarray) -> Dataset:
+        """Returns the set of these images, of which some are test images, bool [n]."""
         within = (file.relative_to(self._root).as_posix() for file in self.paths)
-        return np.array([files.presentable(name) for name in within], object)
+        names = np.array([files.presentable(name) for name in within], object)
+        parts = [part[rows] for rows in (~is_test, is_test) for part in (images, self.labels)]
+        return Dataset(
+            name,
+            *parts,
+            class_names=tuple(self._classes),
+            flip_keeps_label=False,
+            left_out=self.left_out,
+            train_names=names[~is_test],
+            test_names=names[is_test],
+            notes=tuple(self._notes(is_test)),
+        )
 
-    def notes(self, is_test: np.ndarray) -> list[str]:
-        """Returns what to know of the images.
-
-        Args:
-          is_test: which are test images, bool [n]; the others are training images.
-        """
-        notes = []
-        if self._others:
-            notes.append(self._others_note())
+    def _notes(self, is_test: np.ndarray) -> list[str]:
+        """What to know of the images, of which some are test images, bool [n]."""
+        notes = [self._others_note()] if self._others else []
         train, test = (
             [self.paths[row] for row in np.flatnonzero(rows)] for rows in (~is_test, is_test)
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import pathlib
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from spatial_keras.commands import COMMANDS
 from spatial_keras.configuration import options
 from spatial_keras.configuration.options import Flag, Option
 
@@ -63,7 +63,7 @@ def command_flags(command: str) -> str:
 
 def config_of(command: str) -> type[options.Config]:
     """Returns the configuration of a command."""
-    return importlib.import_module(f"spatial_keras.commands.{command}").Config
+    return COMMANDS[command].config
 
 
 def _table(group: str, flags: Iterable[Flag]) -> str:

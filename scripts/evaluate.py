@@ -1,11 +1,8 @@
-"""python scripts/evaluate.py does what python -m spatial_keras evaluate does."""
+"""python scripts/evaluate.py does what spatial-keras evaluate does."""
 
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from spatial_keras import commands  # noqa: E402 - TensorFlow reads the level when it is imported
+from spatial_keras import commands
 
 if __name__ == "__main__":
-    commands.run("evaluate", sys.argv[1:])
+    commands.main(["evaluate", *sys.argv[1:]])

@@ -1,11 +1,8 @@
-"""python scripts/report.py does what python -m spatial_keras report does."""
+"""python scripts/report.py does what spatial-keras report does."""
 
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from spatial_keras import commands  # noqa: E402 - TensorFlow reads the level when it is imported
+from spatial_keras import commands
 
 if __name__ == "__main__":
-    commands.run("report", sys.argv[1:])
+    commands.main(["report", *sys.argv[1:]])

@@ -1,11 +1,8 @@
-"""python scripts/tune.py does what python -m spatial_keras tune does."""
+"""python scripts/tune.py does what spatial-keras tune does."""
 
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from spatial_keras import commands  # noqa: E402 - TensorFlow reads the level when it is imported
+from spatial_keras import commands
 
 if __name__ == "__main__":
-    commands.run("tune", sys.argv[1:])
+    commands.main(["tune", *sys.argv[1:]])

@@ -1,8 +1,6 @@
 """python -m spatial_keras NAME ...: the commands, such as train; see `spatial_keras.commands`."""
 
-import sys
-
 from spatial_keras import commands
 
 if __name__ == "__main__":
-    commands.run_named(sys.argv[1:])
+    commands.main()

@@ -139,7 +139,7 @@ def sections(page):
     return dict(zip(parts[1::2], parts[2::2]))
 
 
-@pytest.mark.parametrize("command", commands.NAMES)
+@pytest.mark.parametrize("command", commands.COMMANDS)
 def test_the_command_line_page_names_every_flag(hooks, command):
     found = sections(hooks.with_flags((DOCS / "command_line.md").read_text()))
     for flag in options.all_flags(hooks.config_of(command)):

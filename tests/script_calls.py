@@ -41,7 +41,7 @@ def call(command_line):
     output, errors, code = io.StringIO(), io.StringIO(), 0
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
-            commands.run(pathlib.Path(script).stem, arguments)
+            commands.main([pathlib.Path(script).stem, *arguments])
         except SystemExit as end:
             code = end.code
     return subprocess.CompletedProcess(command_line, code, output.getvalue(), errors.getvalue())

@@ -1,8 +1,4 @@
-"""Says how robust a classifier is to rotations and translations.
-
-Examples: python -m spatial_keras evaluate --run=runs/digits/resnet8_wo10_kl_seed0
-          python -m spatial_keras evaluate --model=some.keras --dataset=digits --limit=100
-"""
+"""Evaluates, and shows the accuracies."""
 
 from __future__ import annotations
 
@@ -14,14 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from spatial_keras.commands import running
-from spatial_keras.configuration.evaluate_config import EvaluateConfig as Config
+from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.evaluation import Report
 from spatial_keras.experiments import evaluate
 
 _BAR = 30
 
 
-def main(config: Config) -> None:
+def main(config: EvaluateConfig) -> None:
     """Evaluates and shows the accuracies."""
     with running.mistakes_refused():
         evaluation = evaluate.prepare(config)

@@ -1,9 +1,4 @@
-"""Draws the paper's figures from runs of train and table.
-
-Examples:
-  python -m spatial_keras plot --all --runs=runs/tables/digits --run=runs/digits/resnet8_std_seed0
-  python -m spatial_keras plot --figures=cost,lambda --runs=runs/tables/cifar10
-"""
+"""Draws figures, and names their files."""
 
 from __future__ import annotations
 
@@ -12,11 +7,11 @@ import sys
 from rich.console import Console
 
 from spatial_keras.commands import running
+from spatial_keras.configuration.plot_config import PlotConfig
 from spatial_keras.reporting import plot
-from spatial_keras.reporting.plot import PlotConfig as Config
 
 
-def main(config: Config) -> None:
+def main(config: PlotConfig) -> None:
     """Draws the figures and names their files."""
     with running.mistakes_refused():
         written = plot.prepare(config).draw(lambda line: sys.stderr.write(f"{line}\n"))

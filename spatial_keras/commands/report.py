@@ -1,9 +1,4 @@
-"""Writes one HTML page about finished runs: the table, the figures, and how each run was made.
-
-Examples: python -m spatial_keras report --runs=runs/tables/digits
-          python -m spatial_keras report --runs=runs/tables/cifar10 --nobest_run
-          python -m spatial_keras report --runs=runs --compare=wo10_at,wo10_kl
-"""
+"""Writes the page about runs; shows two defenses compared."""
 
 from __future__ import annotations
 
@@ -13,12 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from spatial_keras.commands import running
+from spatial_keras.configuration.report_config import ReportConfig
 from spatial_keras.reporting import report
-from spatial_keras.reporting.report import ReportConfig as Config
 from spatial_keras.results import comparison
 
 
-def main(config: Config) -> None:
+def main(config: ReportConfig) -> None:
     """Writes the page and the CSV file, and names them."""
     with running.mistakes_refused():
         page = report.prepare(config)

@@ -1,4 +1,4 @@
-"""How a command runs: --help, mistakes in one line, ends at which nothing is lost."""
+"""How a command runs: its flags, TensorFlow without its log, every end in one line."""
 
 from __future__ import annotations
 
@@ -7,72 +7,72 @@ import pathlib
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 
 from absl import logging
 
 from spatial_keras.configuration import command_line, options
-from spatial_keras.configuration.options import AnyConfig, Config
+from spatial_keras.configuration.options import Config
 from spatial_keras.experiments import interruption
-from spatial_keras.support import files
+from spatial_keras.support import environment, files
+from spatial_keras.support.errors import DivergedError
 
 # What TensorFlow's errors say.
 _NO_MEMORY = "OOM when allocating"
 _LONGEST = 2000
-_HELP = frozenset(("--help", "-h", "--helpshort"))
+_OF_FILES = (OSError, RecursionError, UnicodeError)
 
 
-def run(
-    main: Callable[[AnyConfig], None], kind: type[AnyConfig], about: str, arguments: Sequence[str]
-) -> None:
-    """Calls `main` with the configuration that the arguments describe.
+def run(load: Callable[[], ModuleType], kind: type[Config], arguments: Sequence[str]) -> None:
+    """Runs a command with the configuration that its flags describe.
 
-    --help prints the flags and ends the program. A mistake ends it with one line and exit code 2.
+    A mistake ends the program with one line and exit code 2; a signal, a file that cannot be read
+    or written and too little memory with one line that says how to continue.
 
     Args:
-      main: does what the command is for.
+      load: imports the module whose `main` does what the command is for.
       kind: of the configuration.
-      about: the first words of --help.
-      arguments: of the command line.
+      arguments: the flags.
     """
-    if _HELP & set(arguments):
-        sys.stdout.write(f"{about}{command_line.help_text(kind)}")
-        return
     logging.set_verbosity(logging.WARNING)  # TFDS tells what it does
-    with mistakes_refused():
-        config = command_line.parse(kind, arguments)
-    with _ends_in_one_line(), interruption.handled(_max_time(config)):
-        main(config)
+    with interruption.handled():
+        with interruption.at_once(), environment.quiet_tensorflow():
+            with mistakes_refused(OSError):
+                config = command_line.parse(kind, arguments)
+            main = load().main
+        with _ends_in_one_line(config):
+            interruption.allow(_seconds(config))
+            main(config)
 
 
-def _max_time(config: Config) -> float | None:
-    text = getattr(getattr(config, "run", config), "max_time", None)
+def _seconds(config: Config) -> float | None:
+    text = options.values(config).get("max_time")
     return None if text is None else options.seconds(text)
 
 
 @contextlib.contextmanager
-def _ends_in_one_line() -> Iterator[None]:
+def _ends_in_one_line(config: Config) -> Iterator[None]:
     """Ends the program with one line if it is interrupted, or cannot write or read a file."""
     try:
         yield
     except interruption.InterruptedRunError as end:
-        sys.stderr.write(f"{end}. To continue: {_continued()}\n")
+        sys.stderr.write(f"{end}.{_to_continue(config)}\n")
         sys.exit(end.code)
     except Exception as error:  # TensorFlow, HDF5 and KerasTuner have errors of their own
         if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
             sys.stderr.write(f"error: not enough memory ({files.one_line(error)}).\n")
-            sys.exit(1)
-        if not files.system_reason(error):
+        elif isinstance(error, DivergedError):
+            sys.stderr.write(f"error: {_line(error)}\n")
+        elif isinstance(error, _OF_FILES) or files.system_reason(error):
+            sys.stderr.write(f"error: {_line(error)}{_to_continue(config)}\n")
+        else:
             raise
-        sys.stderr.write(f"error: {_line(error)} To continue: {_continued()}\n")
         sys.exit(1)
 
 
-def _continued() -> str:
-    """Returns the command line that continues where this one ended."""
-    line = typed()
-    evaluates = any(name in line.split("--")[0] for name in ("evaluate", "evaluate.py"))
-    is_complete = {"--resume", "--merge"} & {*sys.argv}
-    return f"{line} --resume" if evaluates and not is_complete else line
+def _to_continue(config: Config) -> str:
+    command = config.to_continue(typed())
+    return "" if command is None else f" To continue: {command}"
 
 
 def typed() -> str:
@@ -80,21 +80,26 @@ def typed() -> str:
     script = pathlib.Path(sys.argv[0])
     if script.name == "__main__.py":
         return shlex.join(["python", "-m", script.parent.name, *sys.argv[1:]])
-    return shlex.join(["python", *sys.argv])
+    if script.suffix == ".py":
+        return shlex.join(["python", *sys.argv])
+    return shlex.join([script.name, *sys.argv[1:]])
 
 
 @contextlib.contextmanager
-def mistakes_refused() -> Iterator[None]:
-    """Ends the program with one line and exit code 2 at a ValueError or TypeError within."""
+def mistakes_refused(*others: type[Exception]) -> Iterator[None]:
+    """Ends the program with one line and exit code 2 at a ValueError or TypeError within.
+
+    Args:
+      *others: errors that are mistakes of the user here, too.
+    """
     try:
         yield
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError, *others) as error:
         sys.stderr.write(f"error: {_line(error)}\n")
         sys.exit(2)
 
 
 def _line(error: Exception) -> str:
     """Returns an error's message as one line without control characters, of bearable length."""
-    text = " ".join(files.message(error).split())
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    text = files.harmless(" ".join(files.message(error).split()))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

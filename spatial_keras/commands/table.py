@@ -1,7 +1,4 @@
-"""Trains defenses side by side, with several seeds each, and writes the paper's table of them.
-
-Example: python -m spatial_keras table --dataset=digits --defenses=std,std_star,wo10_kl --seeds=3
-"""
+"""Trains the runs of a table, and shows it."""
 
 from __future__ import annotations
 
@@ -12,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from spatial_keras.commands import running
+from spatial_keras.configuration.table_config import TableConfig
 from spatial_keras.experiments import table
-from spatial_keras.experiments.table import TableConfig as Config
 
 
-def main(config: Config) -> None:
+def main(config: TableConfig) -> None:
     """Trains the runs that are not finished, and shows the table."""
     with running.mistakes_refused():
         runs = table.prepare(config)

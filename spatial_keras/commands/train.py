@@ -1,7 +1,4 @@
-"""Trains a classifier that withstands rotations and translations, and says how well it does.
-
-Example: python -m spatial_keras train --dataset=cifar10 --defense=wo10_kl
-"""
+"""Trains, and shows the accuracies."""
 
 from __future__ import annotations
 
@@ -11,22 +8,18 @@ from rich.console import Console
 from rich.table import Table
 
 from spatial_keras.commands import running
-from spatial_keras.configuration.run_config import RunConfig as Config
-from spatial_keras.experiments import checkpoints, train
+from spatial_keras.configuration.run_config import RunConfig
+from spatial_keras.experiments import train
 
 
-def main(config: Config) -> None:
+def main(config: RunConfig) -> None:
     """Trains, evaluates and shows the accuracies."""
     with running.mistakes_refused():
         run = train.prepare(config)
     if run.distribution.is_chief:
         for line in (*run.notes, *run.state()):
             sys.stderr.write(f"{line}\n")
-    try:
-        results = run.run()
-    except checkpoints.DivergedError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
+    results = run.run()
     if not run.distribution.is_chief:
         return
     table = Table("accuracy", "%", title=train.evaluated_on(results))

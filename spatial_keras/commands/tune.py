@@ -1,7 +1,4 @@
-"""Searches for the regularizer's weight, the learning rate and k with KerasTuner.
-
-Example: python -m spatial_keras tune --dataset=digits --max_trials=4
-"""
+"""Runs the trials of a search, and shows them."""
 
 from __future__ import annotations
 
@@ -12,19 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from spatial_keras.commands import running
-from spatial_keras.experiments import checkpoints, tune
-from spatial_keras.experiments.tune import TuneConfig as Config
+from spatial_keras.configuration.tune_config import TuneConfig
+from spatial_keras.experiments import tune
 
 
-def main(config: Config) -> None:
+def main(config: TuneConfig) -> None:
     """Runs the trials that have not ended, and shows their table."""
-    try:
-        with running.mistakes_refused():
-            study = tune.prepare(config)
-            trials = study.run(lambda line: sys.stderr.write(f"{line}\n"))
-    except checkpoints.DivergedError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
+    with running.mistakes_refused():
+        study = tune.prepare(config)
+        trials = study.run(lambda line: sys.stderr.write(f"{line}\n"))
     console = Console()
     if trials is None:
         console.print("This worker has no more trials to run; the chief writes the table.")

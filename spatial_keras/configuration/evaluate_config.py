@@ -5,18 +5,15 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from spatial_keras.configuration import shared_options
+from spatial_keras.configuration import choices, shared_options
 from spatial_keras.configuration.options import Config, option
 from spatial_keras.configuration.run_config import (
     LARGEST_SEED,
     MOST_CANDIDATES,
     RunConfig,
-    box,
     check_grid_counts,
 )
 from spatial_keras.configuration.shard import Shard
-from spatial_keras.geometry.transformations import TransformationSet
-from spatial_keras.geometry.warp import COMPOSITIONS
 from spatial_keras.support import files
 
 MEASURES = ("natural", "random", "worst_of_k", "gradient", "grid", "attack")
@@ -95,7 +92,7 @@ class EvaluateConfig(Config):
         "sequential",
         "Measures",
         "Interpolate after the rotation and again after the shift, or once.",
-        choices=COMPOSITIONS,
+        choices=choices.COMPOSITIONS,
     )
     draws: int = option(
         10, "Measures", "Draws per image, of random accuracy.", low=1, most=MOST_CANDIDATES
@@ -166,6 +163,7 @@ class EvaluateConfig(Config):
 
     def check(self) -> None:
         """Raises ValueError if flags do not go together."""
+        shared_options.check_data_dir(self.data_dir)
         if (self.run is None) == (self.model is None):
             raise ValueError("give either --run=FOLDER or --model=FILE.")
         if self.model is not None and self.dataset is None:
@@ -182,6 +180,10 @@ class EvaluateConfig(Config):
         self._check_parts()
         if self.output is not None:
             self._check_output()
+
+    def to_continue(self, typed: str) -> str:
+        """Returns the command line that continues this evaluation."""
+        return typed if self.resume or self.merge else f"{typed} --resume"
 
     def _check_parts(self) -> None:
         if self.shard is not None and self.merge:
@@ -212,12 +214,6 @@ class EvaluateConfig(Config):
     def ordered_measures(self) -> list[str]:
         """What to measure, each after what it builds on."""
         return sorted(set(self.measures), key=MEASURES.index)
-
-    def transformations(self, height: int, width: int) -> TransformationSet:
-        """Returns the set S for images of a size."""
-        shift = 3.0 if self.max_translation is None else self.max_translation
-        rotation = 30.0 if self.max_rotation is None else self.max_rotation
-        return box(shift, rotation, height, width)
 
     @property
     def part(self) -> Shard | None:

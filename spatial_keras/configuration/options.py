@@ -204,6 +204,14 @@ class Config:
     def check(self) -> None:
         """Raises ValueError if values do not go together."""
 
+    def to_continue(self, typed: str) -> str | None:
+        """Returns the command line that continues what another began; None where none does.
+
+        Args:
+          typed: the command line as it was typed.
+        """
+        return typed
+
     def texts(self) -> dict[str, str]:
         """Returns what the results depend on: flag -> text, of the flags that are set."""
         found = {}
@@ -277,6 +285,11 @@ def build(kind: type[AnyConfig], values: Mapping[str, Any]) -> AnyConfig:
         if field.name in inner:
             own[field.name] = field.metadata[_NESTED][0](**inner[field.name])
     return kind(**own)
+
+
+def values(config: Config) -> dict[str, Any]:
+    """Returns the values of all flags of a configuration, by the flags' names."""
+    return {flag.name: _value(config, flag) for flag in all_flags(type(config))}
 
 
 def differences(first: Config, second: Config) -> dict[str, tuple[str, str]]:

@@ -6,18 +6,14 @@ import dataclasses
 import math
 import pathlib
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
-
-from spatial_keras.configuration import options, shared_options
+from spatial_keras.configuration import choices, options, shared_options
 from spatial_keras.configuration.options import Config, option
-from spatial_keras.geometry.transformations import TransformationSet
-from spatial_keras.geometry.warp import SpatialWarp
-from spatial_keras.models import applications
-from spatial_keras.training import defenses, optimizers
 
-POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
+if TYPE_CHECKING:
+    from spatial_keras.training.defenses import Defense
+
 LARGEST_SEED = 2**31 - 1
 # What nobody can mean, and no memory holds.
 MOST_POINTS, MOST_CANDIDATES = 10**6, 10**4
@@ -163,7 +159,7 @@ class RunConfig(Config):
         "Training",
         "Of the learning rate. paper: a tenth after 1/2 of the steps, a hundredth after 3/4; "
         "cosine: rises in the first 1/5 of the steps, then falls to 0 along a cosine.",
-        choices=tuple(optimizers.SCHEDULES),
+        choices=choices.SCHEDULES,
     )
     weight_decay: float = option(
         2e-4,
@@ -185,7 +181,7 @@ class RunConfig(Config):
         "none",
         "Execution",
         "Compute in 16 bits; on CPUs narrow networks are slower with it.",
-        choices=tuple(POLICIES),
+        choices=choices.PRECISIONS,
     )
     distribute: str = shared_options.distribute()
     worker_timeout: int = shared_options.worker_timeout()
@@ -222,6 +218,7 @@ class RunConfig(Config):
 
     def check(self) -> None:
         """Raises ValueError if flags do not go together."""
+        shared_options.check_data_dir(self.data_dir)
         if None not in (self.test_images, self.validation_images):
             raise ValueError("--test_images has no effect with --validation_images.")
         if self.profile_steps and self.profile_steps[1] < self.profile_steps[0]:
@@ -239,7 +236,7 @@ class RunConfig(Config):
         if self.pgd_step_sizes and not any(self.pgd_step_sizes):
             raise ValueError("--pgd_step_sizes must not all be 0, got '0,0,0'.")
         check_grid_counts(self.grid_counts)
-        defense = defenses.get(self.defense)
+        defense = find_defense(self.defense)
         if max(defense.k or 1, defense.steps or 1) > MOST_CANDIDATES:
             raise ValueError(
                 f"--defense must search with {MOST_CANDIDATES} candidates or steps at most, got "
@@ -260,7 +257,7 @@ class RunConfig(Config):
 
     def check_effects(self) -> None:
         """Raises ValueError if a flag that is set has no effect on the defense."""
-        defense = defenses.get(self.defense)
+        defense = find_defense(self.defense)
         for name, reason in ineffective(defense).items():
             if getattr(self, name) != _FIELDS[name].default:
                 flag = name.rstrip("_")
@@ -270,7 +267,7 @@ class RunConfig(Config):
     def name(self) -> str:
         """The name of the run's folder within that of the data set."""
         model = pathlib.Path(self.model).stem if self.is_model_file else self.model
-        model = model.removeprefix(applications.PREFIX)
+        model = model.removeprefix(choices.APPLICATION)
         return f"{model}_{self.defense}_seed{self.seed}"
 
     @property
@@ -281,7 +278,7 @@ class RunConfig(Config):
     @property
     def is_application(self) -> bool:
         """Whether the network is one of tf.keras.applications."""
-        return self.model.startswith(applications.PREFIX)
+        return self.model.startswith(choices.APPLICATION)
 
     @property
     def dataset_name(self) -> str:
@@ -295,26 +292,6 @@ class RunConfig(Config):
         """The run's folder."""
         return pathlib.Path(self.output_dir or f"runs/{self.dataset_name}/{self.name}")
 
-    def transformations(self, height: int, width: int) -> TransformationSet:
-        """Returns the set S for images of a size."""
-        return box(self.max_translation, self.max_rotation, height, width)
-
-    def warp(self, xla: bool, differentiable: bool = False) -> SpatialWarp:
-        """Returns what applies the transformations; see SpatialWarp.fastest."""
-        return SpatialWarp.fastest(
-            xla=xla, differentiable=differentiable, fill=self.fill or "black"
-        )
-
-    @property
-    def policy(self) -> str:
-        """Keras's name of the precision."""
-        return POLICIES[self.mixed_precision]
-
-    @property
-    def use_xla(self) -> bool:
-        """Whether to compile with XLA."""
-        return not self.sync_batch_norm and use_xla(self.xla)
-
     def fitted_to(self, number: int) -> RunConfig:
         """Returns this run for so many training images.
 
@@ -327,20 +304,21 @@ class RunConfig(Config):
         warnings.warn(f"--batch_size is {number}, all training images there are.", stacklevel=2)
         return dataclasses.replace(self, batch_size=number)
 
-    def for_defense(self, defense: defenses.Defense, **changes: Any) -> RunConfig:
+    def for_defense(self, defense: Defense, **changes: Any) -> RunConfig:
         """Returns this run with another defense, without the flags that have no effect on it."""
         unset = {name: _FIELDS[name].default for name in ineffective(defense)}
         return dataclasses.replace(self, defense=defense.name, **unset, **changes)
 
 
-def box(
-    max_translation: float | str, max_rotation: float, height: int, width: int
-) -> TransformationSet:
-    """Returns the set S for images of a size, of shifts in pixels or in percent of the size."""
-    if isinstance(max_translation, str):
-        share = options.percentage(max_translation) / 100
-        return TransformationSet.of_size(height, width, share, max_rotation)
-    return TransformationSet(max_translation, max_translation, max_rotation)
+def find_defense(name: str) -> Defense:
+    """Returns the defense of this name.
+
+    Raises:
+      ValueError: there is none.
+    """
+    from spatial_keras.training import defenses  # loads TensorFlow, which --help does without
+
+    return defenses.get(name)
 
 
 def check_grid_counts(counts: tuple[int, ...] | None) -> None:
@@ -354,7 +332,7 @@ def check_grid_counts(counts: tuple[int, ...] | None) -> None:
 _FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 
 
-def ineffective(defense: defenses.Defense) -> dict[str, str]:
+def ineffective(defense: Defense) -> dict[str, str]:
     """Returns the fields of a RunConfig that have no effect on a defense, and why."""
     kind = defense.search_kind
     searches = kind in ("gradient", "grid") or defense.k > 1
@@ -366,11 +344,3 @@ def ineffective(defense: defenses.Defense) -> dict[str, str]:
         "grid_counts": (kind == "grid", "it does not search a grid"),
     }
     return {name: reason for name, (effective, reason) in effects.items() if not effective}
-
-
-def use_xla(choice: str) -> bool:
-    """Returns whether "on", "off" or "auto" (on where there is a GPU) means XLA here."""
-    if choice != "auto":
-        return choice == "on"
-    # On CPUs oneDNN without XLA was the faster one, on both stacks: scripts/benchmark.py xla.
-    return bool(tf.config.list_physical_devices("GPU"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
+from spatial_keras.configuration import choices
 from spatial_keras.configuration.options import option
-from spatial_keras.data.images_on_disk import STREAMS
-from spatial_keras.geometry.sampling import FILLS
 
 LARGEST_SIZE = 2048
-DISTRIBUTIONS = ("auto", "none", "mirrored", "multi_worker")
 
 
 def data_dir() -> Any:
@@ -17,6 +16,12 @@ def data_dir() -> Any:
     return option(
         None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
     )
+
+
+def check_data_dir(folder: str | None) -> None:
+    """Raises ValueError if the folder of the TensorFlow Datasets is given and not there."""
+    if folder is not None and not pathlib.Path(folder).is_dir():
+        raise ValueError(f"--data_dir: there is no folder '{folder}'.")
 
 
 def image_size(default: str) -> Any:
@@ -64,7 +69,7 @@ def stream() -> Any:
         "Data",
         "Read images from disk when they are needed, the same ones, instead of holding them in "
         "memory; auto: where they take more than 2 GiB.",
-        choices=STREAMS,
+        choices=choices.STREAMS,
         recorded=False,
     )
 
@@ -72,7 +77,7 @@ def stream() -> Any:
 def fill(group: str, default: str) -> Any:
     """Returns the field of what is around an image, in a group of --help."""
     text = f"What comes in from outside of an image; default: {default}."
-    return option(None, group, text, choices=FILLS)
+    return option(None, group, text, choices=choices.FILLS)
 
 
 def xla(what: str) -> Any:
@@ -88,7 +93,7 @@ def distribute() -> Any:
         "Execution",
         "mirrored: all GPUs of this machine; multi_worker: those of all machines of TF_CONFIG; "
         "auto: multi_worker with TF_CONFIG, else mirrored with several GPUs, else none.",
-        choices=DISTRIBUTIONS,
+        choices=choices.DISTRIBUTIONS,
         recorded=False,
     )
 

@@ -22,6 +22,7 @@ import tensorflow as tf
 from spatial_keras import callbacks
 from spatial_keras.experiments import interruption
 from spatial_keras.support import compat, files
+from spatial_keras.support.errors import DivergedError
 from spatial_keras.support.steps import StepCallback, is_due
 from spatial_keras.training.robust_model import RobustModel
 
@@ -29,10 +30,6 @@ from spatial_keras.training.robust_model import RobustModel
 _UNREADABLE = (tf.errors.OpError, AssertionError, ValueError, LookupError, RuntimeError)
 _KEPT = 2
 _FILES = "ckpt-"
-
-
-class DivergedError(ArithmeticError):
-    """The loss or a weight is no longer a finite number."""
 
 
 class Timings(tf.Module):

@@ -231,7 +231,7 @@ def get(
     """
     choice = resolved(choice)
     if choice not in _made:
-        _made[choice] = _BUILDERS[choice](worker_timeout, task or {})
+        _made[choice] = BUILDERS[choice](worker_timeout, task or {})
     return _made[choice]
 
 
@@ -263,4 +263,4 @@ def _multi_worker(worker_timeout: float, task: Mapping[str, str]) -> Distributio
     return Distribution(strategy, workers)
 
 
-_BUILDERS = {"none": _none, "mirrored": _mirrored, "multi_worker": _multi_worker}
+BUILDERS = {"none": _none, "mirrored": _mirrored, "multi_worker": _multi_worker}

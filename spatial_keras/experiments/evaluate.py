@@ -18,10 +18,18 @@ import numpy as np
 from spatial_keras import data, evaluation
 from spatial_keras.classifiers.loading import fingerprint
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
-from spatial_keras.configuration.run_config import RunConfig, use_xla
+from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.shard import WHOLE
 from spatial_keras.evaluation import Outcome, Report, grid, outcome
-from spatial_keras.experiments import distribution, progress, run_folder, shards, train
+from spatial_keras.experiments import (
+    building,
+    distribution,
+    image_sets,
+    progress,
+    run_folder,
+    shards,
+    train,
+)
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import files, validation
@@ -217,11 +225,11 @@ def prepare(config: EvaluateConfig) -> Evaluation:
             config = config.filled_from(run)
         else:
             classifier, state = evaluation.load(config.model, config.unsafe), {}
-    images = train.load_images(config)
+    images = image_sets.load(config)
     if config.limit is not None:
         count = len(images.test_images)
         validation.check_integer(f"--limit with data set '{images.name}'", config.limit, 1, count)
-    first, xla = slice(config.limit), use_xla(config.xla)
+    first, xla = slice(config.limit), building.uses_xla(config)
     pixels, labels = np.asarray(images.test_images[first]), images.test_labels[first]
     digest = hashlib.sha256(np.ascontiguousarray(pixels))
     digest.update(np.ascontiguousarray(labels))
@@ -231,7 +239,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         classifier,
         pixels[part.rows],
         labels[part.rows],
-        transformations=config.transformations(*images.test_images.shape[1:3]),
+        transformations=building.transformations(config, *images.test_images.shape[1:3]),
         warp=SpatialWarp.fastest(
             xla=xla, composition=config.composition, fill=config.fill or "black"
         ),
@@ -269,7 +277,6 @@ def load_run(
       ValueError: it is no such folder, or has no checkpoint yet.
     """
     folder = pathlib.Path(folder)
-    train.check_data_dir(data_dir)
     config = run_folder.read_config(folder, RunConfig)
     config = dataclasses.replace(config, output_dir=str(folder), data_dir=data_dir)
     if (folder / "classifier.keras").exists():

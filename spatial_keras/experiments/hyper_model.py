@@ -10,29 +10,13 @@ import keras_tuner as kt
 
 from spatial_keras import data
 from spatial_keras.configuration.run_config import RunConfig
-from spatial_keras.experiments import distribution, train
-from spatial_keras.experiments.checkpoints import DivergedError
+from spatial_keras.configuration.tune_config import EPOCHS, Space
+from spatial_keras.experiments import building, distribution, train
+from spatial_keras.support.errors import DivergedError
 from spatial_keras.training.robust_model import RobustModel
 
 # KerasTuner's name for what to maximize: grid accuracy.
 OBJECTIVE = kt.Objective("grid", "max")
-# Hyperband gives its trials a ninth, a third or all of the steps.
-EPOCHS, FACTOR = 9, 3
-
-
-@dataclasses.dataclass(frozen=True)
-class Space:
-    """What is chosen for each trial; None is not.
-
-    Attributes:
-      lambdas: the smallest and the largest weight of the regularizer, sampled logarithmically.
-      learning_rates: likewise.
-      ks: the k of Wo-k to choose from.
-    """
-
-    lambdas: tuple[float, float] | None = None
-    learning_rates: tuple[float, float] | None = None
-    ks: tuple[int, ...] | None = None
 
 
 class ExperimentHyperModel(kt.HyperModel):
@@ -69,8 +53,8 @@ class ExperimentHyperModel(kt.HyperModel):
         """Returns the compiled model of the chosen values."""
         config = self.config(hp)
         with distribution.get(config.distribute).scope():
-            classifier = train.build_classifier(config, self._images)
-            return train.build_model(config, classifier, self._images)
+            classifier = building.build_classifier(config, self._images)
+            return building.build_model(config, classifier, self._images)
 
     def fit(
         self, hp: kt.HyperParameters, model: RobustModel, folder: str | os.PathLike

@@ -12,66 +12,14 @@ from typing import Any
 import tensorflow as tf
 
 from spatial_keras import data
-from spatial_keras.configuration import run_config
-from spatial_keras.configuration.options import Config, nested, option
 from spatial_keras.configuration.run_config import RunConfig
-from spatial_keras.experiments import distribution, run_folder, train
-from spatial_keras.experiments.checkpoints import DivergedError
+from spatial_keras.configuration.table_config import TableConfig
+from spatial_keras.experiments import building, distribution, image_sets, run_folder, train
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.results import folders
 from spatial_keras.results.table import Row, Table, seeds
 from spatial_keras.support import compat, files
-from spatial_keras.training import defenses
-
-
-@dataclasses.dataclass(frozen=True)
-class TableConfig(Config):
-    """A table of defenses; each field is a flag of table.py, beside those of its runs."""
-
-    defenses: tuple[str, ...] | None = option(
-        None,
-        "Table",
-        "Rows of the table of defenses with commas between, e.g. std,std_star,wo10_kl.",
-        distinct=True,
-    )
-    seeds: int = option(
-        3, "Table", "Runs of each defense, with the seeds 0, 1, ...", low=1, most=1000
-    )
-    output_dir: str | None = option(
-        None,
-        "Table",
-        "Folder of the table and of its runs, in which the same command continues; default: "
-        "runs/tables/DATASET.",
-        recorded=False,
-    )
-    run: RunConfig = nested(RunConfig, without=("defense", "seed"))
-
-    def check(self) -> None:
-        """Raises ValueError if there are no defenses, or flags have no effect on any of them."""
-        if not self.defenses:
-            raise ValueError("give --defenses=NAME,NAME,..., e.g. --defenses=std,std_star,wo10_kl.")
-        found = [run_config.ineffective(defenses.get(name)).keys() for name in self.defenses]
-        default = RunConfig()
-        for name in set.intersection(*map(set, found)):
-            if getattr(self.run, name) != getattr(default, name):
-                names = ",".join(self.defenses)
-                raise ValueError(
-                    f"--{name.rstrip('_')} has no effect on any of --defenses={names}."
-                )
-
-    @property
-    def folder(self) -> pathlib.Path:
-        """The folder of the table and of its runs."""
-        return pathlib.Path(self.output_dir or f"runs/tables/{self.run.dataset_name}")
-
-    def runs(self) -> list[RunConfig]:
-        """Returns the configurations of the runs, defense by defense."""
-        found = [
-            self.run.for_defense(defenses.get(name), seed=seed)
-            for name in self.defenses
-            for seed in range(self.seeds)
-        ]
-        return [dataclasses.replace(run, output_dir=str(self.folder / run.name)) for run in found]
+from spatial_keras.support.errors import DivergedError
 
 
 def forget_models() -> None:
@@ -165,7 +113,7 @@ class Comparison:
     def _caption(self, results: list[dict[str, Any]]) -> str:
         run = self.runs[0]
         if not results:  # all diverged
-            count = len(train.select_images(run, self.images).test_images[: run.test_images])
+            count = len(image_sets.select(run, self.images).test_images[: run.test_images])
             found = {"flags": run.texts(), "versions": train.versions()}
             results = [{"test_images": count, **found}]
         of_seeds = seeds(list(dict.fromkeys(run.seed for run in self.runs)))
@@ -199,11 +147,11 @@ def prepare(config: TableConfig) -> Comparison:
             run_folder.check(run.folder, run)
     images = None
     if any(folders.finished(run.folder) is None for run in runs):
-        images = train.load_images(runs[0])
-        dataset = train.select_images(runs[0], images)
-        classifier = train.build_classifier(runs[0], dataset)
+        images = image_sets.load(runs[0])
+        dataset = image_sets.select(runs[0], images)
+        classifier = building.build_classifier(runs[0], dataset)
         for run in runs[:: config.seeds]:
-            train.build_model(run, classifier, dataset)
+            building.build_model(run, classifier, dataset)
     if distributed.is_chief:
         for run in runs:
             with contextlib.suppress(run_folder.DamagedFlagsError):

@@ -12,15 +12,20 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import callbacks, data, evaluation, figures, models
-from spatial_keras.classifiers import examination
+from spatial_keras import callbacks, data, evaluation, figures
 from spatial_keras.configuration.run_config import RunConfig
-from spatial_keras.experiments import checkpoints, distribution, interruption, progress, run_folder
+from spatial_keras.experiments import (
+    building,
+    checkpoints,
+    distribution,
+    image_sets,
+    interruption,
+    progress,
+    run_folder,
+)
 from spatial_keras.experiments.distribution import Distribution
-from spatial_keras.models import batch_norm
 from spatial_keras.results import folders
-from spatial_keras.support import validation
-from spatial_keras.training import defenses, optimizers
+from spatial_keras.support.errors import DivergedError
 from spatial_keras.training.robust_model import RobustModel
 
 
@@ -168,8 +173,8 @@ class Experiment:
             self.model,
             images,
             labels,
-            transformations=self.config.transformations(*images.shape[1:3]),
-            warp=self.config.warp(self.model.xla),
+            transformations=building.transformations(self.config, *images.shape[1:3]),
+            warp=building.warp(self.config, self.model.xla),
             xla=self.model.xla,
         )
 
@@ -179,9 +184,7 @@ class Experiment:
             yield
         except ValueError as error:
             # The images and S were checked when the run was built; this is about the logits.
-            raise checkpoints.DivergedError(
-                f"after step {self.checkpoints.step} {error}"
-            ) from error
+            raise DivergedError(f"after step {self.checkpoints.step} {error}") from error
 
     def _results(
         self, timing: dict[str, float | None], accuracies: dict[str, float]
@@ -231,14 +234,14 @@ def prepare(
     config.check_effects()
     task = {**config.texts(), "output_dir": str(config.folder)}
     distributed = distribution.get(config.distribute, config.worker_timeout, task)
-    images = images or load_images(config)
+    images = images or image_sets.load(config)
     config = config.fitted_to(len(images.train_labels))
     distributed.check_batch(config.batch_size)
-    dataset = select_images(config, images)
+    dataset = image_sets.select(config, images)
     with distributed.losses_named(), contextlib.ExitStack() as claimed:
         with distributed.scope():
-            classifier = None if model else build_classifier(config, dataset)
-            model = model or build_model(config, classifier, dataset)
+            classifier = None if model else building.build_classifier(config, dataset)
+            model = model or building.build_model(config, classifier, dataset)
         folder = distributed.on_chief(lambda: run_folder.RunFolder(config.folder, config))
         if folder is not None:
             claimed.callback(folder.close)
@@ -268,10 +271,10 @@ def restore(config: RunConfig) -> tuple[RobustModel, checkpoints.Checkpoints]:
     Raises:
       ValueError: values do not go together, or no checkpoint can be read.
     """
-    images = load_images(config)
+    images = image_sets.load(config)
     config = config.fitted_to(len(images.train_labels))
-    dataset = select_images(config, images)
-    model = build_model(config, build_classifier(config, dataset), dataset)
+    dataset = image_sets.select(config, images)
+    model = building.build_model(config, building.build_classifier(config, dataset), dataset)
     return model, _restored(config, model)
 
 
@@ -280,104 +283,6 @@ def _restored(config: RunConfig, model: RobustModel) -> checkpoints.Checkpoints:
     saver = checkpoints.Checkpoints(model, folder, config.checkpoint_every)
     saver.restore()
     return saver
-
-
-def load_images(config: Any) -> data.Dataset:
-    """Returns the data set that a run or an evaluation takes its images from."""
-    check_data_dir(config.data_dir)
-    return data.get(
-        config.dataset,
-        config.data_dir,
-        config.image_size,
-        config.test_fraction,
-        bool(config.skip_damaged),
-        config.crop,
-        config.stream,
-    )
-
-
-def check_data_dir(folder: str | None) -> None:
-    """Raises ValueError if the folder of the TensorFlow Datasets is given and not there."""
-    if folder is not None and not pathlib.Path(folder).is_dir():
-        raise ValueError(f"--data_dir: there is no folder '{folder}'.")
-
-
-def select_images(config: RunConfig, images: data.Dataset) -> data.Dataset:
-    """Returns the images of a data set that the run trains and is evaluated on.
-
-    Raises:
-      ValueError: they are too few or too small for the run.
-    """
-    if not len(images.train_labels):
-        raise ValueError(f"data set '{images.name}' has no training images, only test images.")
-    if config.validation_images is not None:
-        images = images.hold_out(config.validation_images)
-    if config.train_images is not None:
-        images = images.subset(config.train_images, config.seed)
-    images.training_batches(config.batch_size, config.seed)  # rejects too large a batch
-    for name, there in (("test", images.test_images), ("training_accuracy", images.train_images)):
-        count = getattr(config, f"{name}_images")
-        if count is not None:
-            flag = f"--{name}_images with data set '{images.name}'"
-            validation.check_integer(flag, count, 1, len(there))
-    size = images.input_shape[:2]
-    config.transformations(*size).check_fits(*size)
-    return images
-
-
-def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
-    """Returns the run's network for these images, with its first weights.
-
-    Raises:
-      ValueError, TypeError: it cannot be built, or read, or is for other images or classes.
-    """
-    tf.keras.mixed_precision.set_global_policy(config.policy)
-    tf.keras.utils.set_random_seed(config.seed)
-    classifier = _first_classifier(config, dataset)
-    return batch_norm.synchronized(classifier) if config.sync_batch_norm else classifier
-
-
-def _first_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
-    if config.is_model_file:
-        classifier = evaluation.load(config.model, config.unsafe)
-        examination.check_fits(classifier, dataset.input_shape, dataset.num_classes)
-        return classifier
-    return models.get(
-        config.model,
-        num_classes=dataset.num_classes,
-        input_shape=dataset.input_shape,
-        **({"weights": config.weights} if config.is_application else {"width": config.width}),
-    )
-
-
-def build_model(
-    config: RunConfig, classifier: tf.keras.Model, dataset: data.Dataset
-) -> RobustModel:
-    """Returns the compiled RobustModel that trains the classifier on images of a data set."""
-    defense, xla = defenses.get(config.defense), config.use_xla
-    optimizer = optimizers.get(
-        config.optimizer,
-        config.learning_rate,
-        config.steps,
-        config.weight_decay,
-        config.schedule,
-    )
-    weight = {} if config.lambda_ is None else {"regularizer_weight": config.lambda_}
-    model = defense.build(
-        classifier,
-        config.transformations(*dataset.input_shape[:2]),
-        config.warp(xla, differentiable=defense.search_kind == "gradient"),
-        step_sizes=config.pgd_step_sizes,
-        random_start=config.pgd_start != "zero",
-        grid_counts=config.grid_counts,
-        weight_decay=0.0 if config.optimizer in optimizers.DECOUPLED else config.weight_decay,
-        search_from=int(config.search_from * config.steps),
-        seed=config.seed,
-        xla=xla,
-        **weight,
-    )
-    model.compile(optimizer=optimizer, jit_compile=False)
-    return model
 
 
 def evaluated_on(results: dict[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,146 +11,23 @@ import keras_tuner as kt
 
 from spatial_keras import figures
 from spatial_keras.configuration import command_line
-from spatial_keras.configuration.options import Config, nested, option
-from spatial_keras.configuration.run_config import MOST_CANDIDATES, RunConfig
-from spatial_keras.experiments import distribution, run_folder, search_state, table, train
-from spatial_keras.experiments.checkpoints import DivergedError
-from spatial_keras.experiments.hyper_model import (
-    EPOCHS,
-    FACTOR,
-    OBJECTIVE,
-    ExperimentHyperModel,
-    Space,
+from spatial_keras.configuration.tune_config import EPOCHS, FACTOR, MAX_TRIALS, TuneConfig
+from spatial_keras.experiments import (
+    distribution,
+    image_sets,
+    run_folder,
+    search_state,
+    table,
 )
+from spatial_keras.experiments.hyper_model import OBJECTIVE, ExperimentHyperModel
 from spatial_keras.results import folders
 from spatial_keras.results.trials import Trial, Trials
-from spatial_keras.support import files, validation
-from spatial_keras.training import defenses
+from spatial_keras.support import files
+from spatial_keras.support.errors import DivergedError
 
 FLAGS_FILE, BEST_FILE = run_folder.SEARCH_FLAGS_FILE, "best.flags"
-_MAX_TRIALS = 20
-# Of the weights and learning rates to try: what nobody can mean is beyond.
-_LARGEST = 1e6
 # KerasTuner's environment variable: which process of several this is.
 _PROCESS = "KERASTUNER_TUNER_ID"
-
-
-@dataclasses.dataclass(frozen=True)
-class TuneConfig(Config):
-    """A search; each field is a flag of tune.py, beside those of its trials."""
-
-    tuner: str = option(
-        "random",
-        "Search",
-        "How KerasTuner chooses the trials.",
-        choices=("random", "hyperband", "bayesian"),
-    )
-    max_trials: int | None = option(
-        None,
-        "Search",
-        f"Trials of random and bayesian; default: {_MAX_TRIALS}. Hyperband's plan has 23.",
-        low=1,
-        most=10_000,
-        recorded=False,
-    )
-    lambdas: tuple[float, ...] | None = option(
-        None,
-        "Search",
-        "Smallest and largest weight of the regularizer to try, e.g. 0.25,32; default: a 32nd of "
-        "the paper's and 4 times that, unless --lambda gives one.",
-        count=2,
-        low=0,
-        most=_LARGEST,
-        exclusive_low=True,
-    )
-    learning_rates: tuple[float, ...] | None = option(
-        None,
-        "Search",
-        "Smallest and largest learning rate to try, e.g. 0.03,0.3; default: --learning_rate.",
-        count=2,
-        low=0,
-        most=_LARGEST,
-        exclusive_low=True,
-    )
-    ks: tuple[int, ...] | None = option(
-        None,
-        "Search",
-        "The k of Wo-k to choose from, e.g. 1,5,10; default: that of --defense.",
-        low=1,
-        most=MOST_CANDIDATES,
-        distinct=True,
-    )
-    validation_images: int = option(
-        300,
-        "Search",
-        "Training images to hold out and judge the trials by; never the test images.",
-        low=1,
-    )
-    output_dir: str | None = option(
-        None,
-        "Search",
-        "Folder of the search and of its trials, in which the same command continues; default: "
-        "runs/tune/DATASET.",
-        recorded=False,
-    )
-    # A search is of many runs: they are short by default, minutes on a laptop.
-    run: RunConfig = nested(
-        RunConfig,
-        without=("test_images", "profile_steps"),
-        model="resnet8",
-        width=0.5,
-        steps=800,
-    )
-
-    def check(self) -> None:
-        """Raises ValueError if flags do not go together, or there is nothing to search."""
-        for name in ("lambdas", "learning_rates"):
-            values = getattr(self, name)
-            if values and not values[0] < values[1]:
-                text = ",".join(f"{value:g}" for value in values)
-                raise ValueError(f"--{name} must be positive and ascending, got '{text}'.")
-        if self.tuner == "hyperband" and self.max_trials is not None:
-            raise ValueError(
-                "--max_trials has no effect on --tuner=hyperband, whose plan is fixed."
-            )
-        if self.tuner == "hyperband":
-            # Its shortest trials have a ninth of them.
-            validation.check_integer("--steps with --tuner=hyperband", self.run.steps, EPOCHS)
-        defense = defenses.get(self.run.defense)
-        if self.lambdas and self.run.lambda_ is not None:
-            raise ValueError("give --lambda or --lambdas, not both.")
-        if self.lambdas and not defense.regularizer:
-            raise ValueError(
-                f"--lambdas has no effect on defense '{defense.name}': no regularizer."
-            )
-        if self.ks and not defense.name.startswith("wo"):
-            raise ValueError(f"--ks has no effect on defense '{defense.name}': it has no k.")
-        if self.space == Space():
-            raise ValueError(
-                f"there is nothing to search: defense '{defense.name}' with "
-                f"--lambda={self.run.lambda_} has no weight to choose; give --learning_rates or "
-                "--ks."
-            )
-
-    @property
-    def folder(self) -> pathlib.Path:
-        """The folder of the search and of its trials."""
-        return pathlib.Path(self.output_dir or f"runs/tune/{self.run.dataset_name}")
-
-    @property
-    def space(self) -> Space:
-        """What is chosen for each trial."""
-        defense, lambdas = defenses.get(self.run.defense), self.lambdas
-        if defense.regularizer and self.run.lambda_ is None and not lambdas:
-            lambdas = (defense.regularizer_weight / 32, defense.regularizer_weight * 4)
-        return Space(lambdas, self.learning_rates, self.ks)
-
-    @property
-    def trial(self) -> RunConfig:
-        """The configuration of a trial, before anything is chosen."""
-        return dataclasses.replace(
-            self.run, validation_images=self.validation_images, output_dir=None
-        )
 
 
 class _Tuner(kt.Tuner):
@@ -276,8 +152,8 @@ def prepare(config: TuneConfig) -> Study:
             "--distribute=multi_worker is not for a search: its trials are shared among machines "
             "by KerasTuner (KERASTUNER_TUNER_ID), each trial with --distribute=mirrored or none."
         )
-    images = train.load_images(run)
-    train.select_images(run, images)  # rejects what does not fit
+    images = image_sets.load(run)
+    image_sets.select(run, images)  # rejects what does not fit
     hyper_model = ExperimentHyperModel(run, config.space, images)
     space = kt.HyperParameters()
     hyper_model.build(space)  # rejects what does not fit
@@ -320,5 +196,5 @@ def _oracle(config: TuneConfig, space: kt.HyperParameters) -> kt.Oracle:
             "bayesian": kt.oracles.BayesianOptimizationOracle,
         }
         kind = kinds[config.tuner]
-        options["max_trials"] = config.max_trials or _MAX_TRIALS
+        options["max_trials"] = config.max_trials or MAX_TRIALS
     return search_state.oracle(kind, config.folder, **options)

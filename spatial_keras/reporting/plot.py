@@ -10,81 +10,11 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures, theory
-from spatial_keras.configuration.options import Config, option
-from spatial_keras.experiments import train
+from spatial_keras.configuration.plot_config import FIGURE_NAMES, PlotConfig
 from spatial_keras.reporting import subject
 from spatial_keras.reporting.subject import Subject
 from spatial_keras.results import folders, runs_csv, variants
 from spatial_keras.results.variants import Variant
-from spatial_keras.support import files
-
-FIGURE_NAMES = (
-    "rotations", "cost", "no_trade_off", "lambda", "failures", "sample_efficiency",
-    "training_cost",
-)  # fmt: skip
-
-
-# Flag -> the figures that it has an effect on.
-_OF_FIGURES = {
-    "runs": {*FIGURE_NAMES} - {"rotations", "failures", "no_trade_off"},
-    "run": {"rotations", "failures"},
-    "data_dir": {"rotations", "failures"},
-    "image": {"rotations"},
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class PlotConfig(Config):
-    """What to draw; each field is a flag of plot.py, which --help documents."""
-
-    figures: tuple[str, ...] | None = option(
-        None,
-        "Figures",
-        f"{', '.join(FIGURE_NAMES)}: one or several, with commas between.",
-        choices=FIGURE_NAMES,
-        distinct=True,
-    )
-    all: bool = option(False, "Figures", "All figures that --runs and --run can be drawn for.")
-    runs: str | None = option(
-        None,
-        "Runs",
-        "Folder with runs of train.py or table.py in it, at any depth, or a CSV file of runs that "
-        "report.py wrote: for all figures but rotations, failures and no_trade_off.",
-    )
-    run: str | None = option(
-        None, "Runs", "Folder of one run of train.py: for rotations and failures."
-    )
-    data_dir: str | None = option(
-        None, "Runs", "Folder of the TensorFlow Datasets of --run; default: theirs."
-    )
-    image: int | None = option(
-        None,
-        "Runs",
-        "Number of the test image to rotate; default: the first that some rotation breaks.",
-        low=0,
-        high=subject.IMAGES - 1,
-    )
-    output_dir: str = option(
-        "docs/figures", "Output", "Folder of the figures, each a PNG and an SVG file."
-    )
-
-    def check(self) -> None:
-        """Raises ValueError if it is not clear what to draw, or the run is not there."""
-        if bool(self.figures) == self.all:
-            raise ValueError(
-                f"give either --figures={','.join(FIGURE_NAMES)}, some of them, or --all."
-            )
-        if self.run is not None and not pathlib.Path(self.run).is_dir():
-            raise ValueError(f"--run: there is no folder '{self.run}'.")
-        chosen = {*(self.figures or FIGURE_NAMES)}
-        for name, figures_ in _OF_FIGURES.items():
-            if getattr(self, name) is not None and not figures_ & chosen:
-                names = ",".join(sorted(figures_))
-                raise ValueError(f"--{name} has no effect: it is for --figures={names}.")
-        for name in ("data_dir", "image"):
-            if getattr(self, name) is not None and self.run is None:
-                raise ValueError(f"--{name} has no effect without --run.")
-        files.check_folder("--output_dir", pathlib.Path(self.output_dir))
 
 
 class ImpossibleError(ValueError):
@@ -168,7 +98,6 @@ def prepare(config: PlotConfig) -> Gallery:
     Raises:
       ValueError: they cannot be read.
     """
-    train.check_data_dir(config.data_dir)
     runs, damaged = (None, ()) if config.runs is None else _read(pathlib.Path(config.runs))
     return Gallery(
         config.figures or FIGURE_NAMES,

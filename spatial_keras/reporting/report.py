@@ -13,61 +13,11 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import figures
-from spatial_keras.configuration.options import Config, option
+from spatial_keras.configuration.report_config import ReportConfig
 from spatial_keras.experiments import train
 from spatial_keras.reporting import markup, plot
 from spatial_keras.results import folders, runs_csv, table, variants
 from spatial_keras.support import files
-from spatial_keras.training import defenses
-
-
-@dataclasses.dataclass(frozen=True)
-class ReportConfig(Config):
-    """A page about runs; each field is a flag of report.py, which --help documents."""
-
-    runs: str | None = option(
-        None, "Runs", "Folder with runs of train.py or table.py in it, at any depth."
-    )
-    best_run: bool = option(
-        True,
-        "Runs",
-        "Draw rotations and failures too, with the classifier and the images of the best run.",
-    )
-    data_dir: str | None = option(
-        None, "Runs", "Folder of the TensorFlow Datasets of the best run; default: theirs."
-    )
-    compare: tuple[str, ...] | None = option(
-        None,
-        "Runs",
-        "Two defenses, e.g. wo10_at,wo10_kl: by how much the second makes fewer errors on the grid "
-        "than the first, from pairs of runs with the same seed and training images.",
-        count=2,
-        distinct=True,
-    )
-    output: str | None = option(
-        None,
-        "Output",
-        "The HTML file to write, and beside it a CSV file with a line for each run; default: "
-        "report.html within --runs.",
-    )
-
-    def check(self) -> None:
-        """Raises ValueError if there are no runs, or the output is not an HTML file."""
-        if self.runs is None:
-            raise ValueError("give --runs=FOLDER with runs of train.py or table.py in it.")
-        if self.output is not None:
-            files.check_suffix("--output", self.output, ".html")
-        files.check_folder("--output", self.file.parent)
-        if self.data_dir is not None and not self.best_run:
-            raise ValueError("--data_dir has no effect with --nobest_run.")
-        for name in self.compare or ():
-            defenses.get(name)
-
-    @property
-    def file(self) -> pathlib.Path:
-        """The HTML file to write."""
-        return pathlib.Path(self.output or pathlib.Path(self.runs) / "report.html")
-
 
 # Figure -> (for readers who do not see it, caption).
 _OF_RUNS = {
@@ -215,7 +165,6 @@ def prepare(config: ReportConfig) -> Page:
     Raises:
       ValueError: there is no finished run.
     """
-    train.check_data_dir(config.data_dir)
     folder = pathlib.Path(config.runs)
     found = folders.find(folder)
     if not found.finished:

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from spatial_keras import evaluation
-from spatial_keras.experiments import evaluate, train
+from spatial_keras.configuration.plot_config import IMAGES
+from spatial_keras.experiments import evaluate, image_sets
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 
-# So many of the test images.
-IMAGES = 100
 # The rotations of the paper's grid.
 _ANGLES = 31
 # Of the angles, those at which an image is shown.
@@ -70,7 +69,7 @@ def load(folder: str, data_dir: str | None) -> Subject | None:
     config, classifier, _ = evaluate.load_run(folder, data_dir)
     if not config.max_rotation:
         return None
-    dataset = train.load_images(config)
+    dataset = image_sets.load(config)
     images, labels = np.asarray(dataset.test_images[:IMAGES]), dataset.test_labels[:IMAGES]
     rotations = TransformationSet(0, 0, config.max_rotation)
     xla = config.use_xla

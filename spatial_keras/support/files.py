@@ -273,6 +273,11 @@ def one_line(error: Exception) -> str:
     return textwrap.shorten(message(error), 200, placeholder=" ...")
 
 
+def harmless(text: str) -> str:
+    """Returns a text without what a terminal would obey: control characters are spelled out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def message(error: Exception) -> str:
     """Returns an error's message without TensorFlow's nodes and operations, or else its type."""
     return re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error)).strip() or type(error).__name__

@@ -8,12 +8,9 @@ import pytest
 
 from spatial_keras import commands
 from spatial_keras.configuration import options
-from spatial_keras.experiments import train
+from spatial_keras.experiments import image_sets
 
-CONFIGS = {
-    name: importlib.import_module(f"spatial_keras.commands.{name}").Config
-    for name in commands.NAMES
-}
+CONFIGS = {name: command.config for name, command in commands.COMMANDS.items()}
 # Flags with which each command is right so far.
 RIGHT = {
     "train": [], "evaluate": ["--run=somewhere"], "table": ["--defenses=wo2_kl,std"], "tune": [],
@@ -178,7 +175,7 @@ def nearest(flag, text):
 
 def malformed(rng, flagfiles):
     """Returns a command, arguments that are wrong by their making, and the nearest right number."""
-    name = rng.choice(commands.NAMES)
+    name = rng.choice([*commands.COMMANDS])
     flags = options.all_flags(CONFIGS[name])
     flag = rng.choice(flags)
     kinds = {"value": 72, "effect": 10, "name": 7, "stray": 4, "flagfile": 5, "bare": 2}
@@ -200,15 +197,15 @@ def malformed(rng, flagfiles):
 def make_refused(capsys, monkeypatch, tmp_path):
     """Calls a command that must end with one line; returns that."""
     monkeypatch.chdir(tmp_path)
-    for name in {*commands.NAMES} - {"train"}:
+    for name in {*commands.COMMANDS} - {"train"}:
         module = importlib.import_module(f"spatial_keras.commands.{name}")
         monkeypatch.setattr(module, "main", lambda config: pytest.fail(f"accepted {config}"))
     # Flags without effect on the defense are found where the run begins.
-    monkeypatch.setattr(train, "load_images", lambda config: pytest.fail(f"accepted {config}"))
+    monkeypatch.setattr(image_sets, "load", lambda config: pytest.fail(f"accepted {config}"))
 
     def refused(name, arguments):
         with pytest.raises(SystemExit) as end:
-            commands.run(name, arguments)
+            commands.main([name, *arguments])
         found = capsys.readouterr()
         assert end.value.code == 2, arguments
         assert found.err.startswith("error: ") and found.err.count("\n") == 1, arguments
@@ -219,7 +216,7 @@ def make_refused(capsys, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", commands.NAMES)
+@pytest.mark.parametrize("name", commands.COMMANDS)
 def test_what_was_made_by_hand_is_refused(name, refused):
     for text in BY_HAND[name]:
         refused(name, [*RIGHT[name], *text.split()])
@@ -238,10 +235,10 @@ def test_no_malformed_command_is_accepted_and_each_gets_one_line(seed, flagfiles
             flag.check(flag.parse(str(number)))
 
 
-@pytest.mark.parametrize("name", commands.NAMES)
+@pytest.mark.parametrize("name", commands.COMMANDS)
 def test_what_the_malformed_commands_are_made_from_is_right(name, monkeypatch):
     seen = []
     module = importlib.import_module(f"spatial_keras.commands.{name}")
     monkeypatch.setattr(module, "main", seen.append)
-    commands.run(name, RIGHT[name])
+    commands.main([name, *RIGHT[name]])
     assert len(seen) == 1

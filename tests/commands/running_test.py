@@ -1,10 +1,11 @@
-"""How a command runs: mistakes in one line, --help, the command as typed."""
+"""How a command runs: mistakes and failures in one line, the command as typed."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 import sys
+import types
 
 import pytest
 import tensorflow as tf
@@ -19,6 +20,10 @@ class Example(Config):
     share: float | None = option(None, "First", "A share.")
     kind: str = option("one", "Second", "A kind.", choices=("one", "other"))
     sizes: tuple[int, ...] | None = option(None, "Second", "Sizes.", distinct=True)
+
+
+def run(main, *arguments):
+    running.run(lambda: types.SimpleNamespace(main=main), Example, arguments)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,7 @@ class Example(Config):
 )
 def test_mistakes_end_the_program_in_one_line(capsys, argument, message):
     with pytest.raises(SystemExit) as end:
-        running.run(pytest.fail, Example, "", [argument])
+        run(pytest.fail, argument)
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and message in line and len(line) < 2100
@@ -49,7 +54,7 @@ def test_errors_within_are_the_programs_own():
         raise ValueError("a mistake of ours")
 
     with pytest.raises(ValueError, match="of ours"):
-        running.run(main, Example, "", [])
+        run(main)
 
 
 @pytest.mark.parametrize(
@@ -64,18 +69,31 @@ def test_too_little_memory_is_one_line(capsys, error):
         raise error
 
     with pytest.raises(SystemExit) as end:
-        running.run(main, Example, "", [])
+        run(main)
     assert end.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert re.match(r"error: not enough memory \((Unable to|OOM when) alloc.*\)\.$", line)
 
 
-def test_help_has_the_head_and_the_defaults(capsys):
-    running.run(pytest.fail, Example, "Does it.\n", ["--number=5", "--help"])
-    text = capsys.readouterr().out
-    assert text.startswith("Does it.\n")
-    assert "First:\n  --number: A number. (default: 3)\n  --share: A share.\n" in text
-    assert "--flagfile=FILE" in text
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(36, "File name too long", "x"), "[Errno 36] File name too long: 'x'"),
+        (RecursionError("maximum recursion depth exceeded"), "maximum recursion depth exceeded"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), "'utf-8' codec can't decode byte 0xff"),
+    ],
+)
+def test_what_files_do_is_one_line_that_says_how_to_continue(capsys, monkeypatch, error, said):
+    def main(config):
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["scripts/train.py"])
+    with pytest.raises(SystemExit) as end:
+        run(main)
+    assert end.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {said}")
+    assert line.endswith(" To continue: python scripts/train.py")
 
 
 @pytest.mark.parametrize(
@@ -83,6 +101,7 @@ def test_help_has_the_head_and_the_defaults(capsys):
     [
         (["scripts/train.py", "--a=b c"], "python scripts/train.py '--a=b c'"),
         (["/x/spatial_keras/__main__.py", "train"], "python -m spatial_keras train"),
+        (["/x/bin/spatial-keras", "train"], "spatial-keras train"),
     ],
 )
 def test_the_command_as_typed(monkeypatch, argv, typed):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from spatial_keras import evaluation, figures
-from spatial_keras.experiments import evaluate, table, train, tune
+from spatial_keras.experiments import building, evaluate, image_sets, table, train, tune
 from spatial_keras.reporting import plot, report
 from tests import script_calls, small
 
@@ -40,7 +40,7 @@ def ended(monkeypatch, place, name, number, command):
 def test_a_run_that_loads_builds_evaluates_or_draws(tmp_path, monkeypatch):
     command = script_calls.command("train.py", *RUN, f"--output_dir={tmp_path / 'run'}")
     for number, place, name in (
-        (signal.SIGINT, train, "load_images"), (signal.SIGTERM, train, "build_classifier"),
+        (signal.SIGINT, image_sets, "load"), (signal.SIGTERM, building, "build_classifier"),
         (signal.SIGINT, train.Experiment, "_grid"), (signal.SIGTERM, figures, "to_png"),
     ):  # fmt: skip
         ended(monkeypatch, place, name, number, command)

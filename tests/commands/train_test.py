@@ -74,7 +74,7 @@ def test_a_signal_saves_a_checkpoint_and_the_run_ends_with_the_same_bits(
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints.Checkpoints, "on_train_batch_end", signal_in_step_3)
         with pytest.raises(SystemExit) as end:
-            commands.run("train", arguments)
+            commands.main(["train", *arguments])
     assert end.value.code == code
     (line,) = [one for one in capsys.readouterr().err.splitlines() if "continue" in one]
     assert "; step 3 is saved. To continue: python scripts/train.py --model=resnet8" in line
@@ -99,13 +99,13 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path, monkeypa
         with monkeypatch.context() as patch:
             patch.setattr(os, "replace", full)
             with pytest.raises(SystemExit) as end:
-                commands.run("train", arguments)
+                commands.main(["train", *arguments])
         assert end.value.code == 1
         error = capsys.readouterr().err.splitlines()[-1]
         assert error.startswith(f"error: cannot write {tmp_path / name}: No space left on device.")
         assert not (tmp_path / name).exists()
         assert not list(tmp_path.glob(".partial*")) and not (tmp_path / ".lock").exists()
-    commands.run("train", arguments)
+    commands.main(["train", *arguments])
     assert (tmp_path / "results.json").exists()
     assert "All 2 steps are done; evaluating." in capsys.readouterr().err
 

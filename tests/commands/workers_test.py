@@ -37,7 +37,7 @@ def signalled(self, steps, logs=None):
     on_steps_end(self, steps, logs)
 
 Checkpoints.on_steps_end = signalled
-commands.run("train", sys.argv[1:])
+commands.main(["train", *sys.argv[1:]])
 """
 
 

@@ -19,14 +19,8 @@ def test_the_folder_follows_from_the_run():
     assert dataclasses.replace(config, output_dir="a/b").folder == pathlib.Path("a/b")
 
 
-def test_the_set_of_transformations():
-    found = RunConfig(max_rotation=12.0, max_translation=2.5)
-    assert list(found.transformations(32, 48).bounds) == [2.5, 2.5, 12]
-
-
-def test_a_percentage_is_of_the_images_size():
+def test_a_percentage_stays_a_text():
     config = RunConfig(max_translation="12.5%")
-    assert list(config.transformations(32, 48).bounds) == [6, 4, 30]
     assert config.texts()["max_translation"] == "12.5%"
     assert options.differences(RunConfig(max_translation=12.5), config) == {
         "max_translation": ("12.5", "12.5%")
@@ -78,21 +72,6 @@ def test_what_has_no_effect_on_a_defense(defense, names):
     kept = {name: value for name, value in values.items() if name not in names}
     expected = RunConfig(defense=defense, seed=4, **kept)
     assert every.for_defense(defenses.get(defense), seed=4) == expected
-
-
-def test_the_choice_of_xla(monkeypatch):
-    for gpus, expected in (([], False), (["GPU"], True)):
-        monkeypatch.setattr(run_config.tf.config, "list_physical_devices", lambda kind, g=gpus: g)
-        found = [RunConfig(xla=choice).use_xla for choice in ("auto", "on", "off")]
-        assert found == [expected, True, False]
-
-
-@pytest.mark.parametrize("fill", [None, "reflect"])
-def test_the_warp_fills_as_asked(fill):
-    warp = RunConfig(fill=fill).warp(xla=True)
-    assert (warp.fill, warp.implementation) == (fill or "black", "gather")
-    with pytest.raises(ValueError, match="unknown --fill 'reflekt': did you mean 'reflect'"):
-        RunConfig(fill="reflekt")
 
 
 def test_a_default_batch_takes_all_images_where_they_are_fewer():

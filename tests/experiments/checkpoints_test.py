@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from spatial_keras.experiments import checkpoints
 from spatial_keras.support import files
+from spatial_keras.support.errors import DivergedError
 from tests import small
 from tests.keras_state import optimizer_values
 
@@ -177,7 +178,7 @@ def test_a_save_that_fails_leaves_nothing_and_the_one_before(tmp_path, monkeypat
 
 def test_a_loss_that_is_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
     model = small.robust_model(learning_rate=1e30)
-    with pytest.raises(checkpoints.DivergedError, match="at step"):
+    with pytest.raises(DivergedError, match="at step"):
         fit(model, checkpoints.Checkpoints(model, tmp_path, 1), 20)
     good = small.robust_model()
     checkpoints.Checkpoints(good, tmp_path, 1).restore()
@@ -188,6 +189,6 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     model = small.robust_model()
     callback = checkpoints.Checkpoints(model, tmp_path, 1)
     model.classifier.set_weights([w * np.nan for w in model.classifier.get_weights()])
-    with pytest.raises(checkpoints.DivergedError, match="is not finite at step 0"):
+    with pytest.raises(DivergedError, match="is not finite at step 0"):
         callback.save()
     assert not list(tmp_path.glob("*.index"))

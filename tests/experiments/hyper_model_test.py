@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from spatial_keras import data
-from spatial_keras.experiments import train
+from spatial_keras.experiments import image_sets, train
 from spatial_keras.experiments.hyper_model import ExperimentHyperModel, Space
 from tests import small
 
 
 def hyper_model(space, *arguments):
     config = small.parsed(*small.RUN, "--validation_images=20", *arguments)
-    return ExperimentHyperModel(config, space, train.load_images(config))
+    return ExperimentHyperModel(config, space, image_sets.load(config))
 
 
 def hyper_parameters(**values):

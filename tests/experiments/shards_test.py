@@ -37,7 +37,7 @@ def model(tmp_path_factory):
     """A classifier of 8x8 digits, right about some of them."""
     file = tmp_path_factory.mktemp("model") / "some.keras"
     classifier = cases.network(outputs=10, size=8)
-    digits = evaluate.train.load_images(EvaluateConfig(model="-", **OPTIONS))
+    digits = evaluate.image_sets.load(EvaluateConfig(model="-", **OPTIONS))
     pixels = digits.train_images.reshape(-1, 64) / 255
     targets = np.eye(10)[digits.train_labels] - 0.1
     weights = np.linalg.solve(pixels.T @ pixels + 30 * np.eye(64), pixels.T @ targets)
@@ -208,7 +208,7 @@ def test_parts_of_others(model, folder, tmp_path, monkeypatch):
     shutil.rmtree(part(folder))
     shutil.copytree(part(folder, 3), part(folder))
     refused(model, folder, "part-2-of-3 is of another part.$")
-    load = evaluate.train.load_images
+    load = evaluate.image_sets.load
 
     def changed(config):
         found = load(config)

@@ -9,7 +9,8 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from spatial_keras.experiments import checkpoints, train
+from spatial_keras.experiments import train
+from spatial_keras.support.errors import DivergedError
 from tests import small
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -209,7 +210,7 @@ def test_a_folder_of_another_run_is_refused(tmp_path):
 def test_finite_weights_with_infinite_logits_have_diverged(tmp_path):
     options = ("--steps=1", "--learning_rate=1e30", f"--output_dir={tmp_path}")
     run = train.prepare(small.parsed(*small.RUN, *options))
-    with pytest.raises(checkpoints.DivergedError, match="after step 1 the classifier gives NaN"):
+    with pytest.raises(DivergedError, match="after step 1 the classifier gives NaN"):
         run.run()
     assert not (tmp_path / "results.json").exists()
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from spatial_keras.configuration import command_line
-from spatial_keras.experiments import checkpoints, table, train, tune
+from spatial_keras.experiments import table, train, tune
+from spatial_keras.support.errors import DivergedError
 from tests import small
 
 RUN = (*small.RUN, "--steps=90", "--validation_images=20")
@@ -194,15 +195,15 @@ def test_bayesian_comes_close_to_the_maximum(tmp_path, runs):
 
 
 def test_a_trial_that_diverges_is_the_last(tmp_path, runs):
-    runs.errors[1] = checkpoints.DivergedError("the loss is nan")
+    runs.errors[1] = DivergedError("the loss is nan")
     trials, _ = search(prepared(tmp_path, "--max_trials=3"))
     assert len(runs) == 3
     assert trials.rows()[-1][0] == "1" and "diverged" in trials.rows()[-1]
 
 
 def test_if_all_trials_diverge_there_is_no_best(tmp_path, runs):
-    runs.errors.update({i: checkpoints.DivergedError("the loss is nan") for i in (1, 2)})
-    with pytest.raises(checkpoints.DivergedError, match="^all trials diverged"):
+    runs.errors.update({i: DivergedError("the loss is nan") for i in (1, 2)})
+    with pytest.raises(DivergedError, match="^all trials diverged"):
         search(prepared(tmp_path, "--max_trials=2"))
     assert len(runs) == 2 and not (tmp_path / "best.flags").exists()
 
@@ -221,35 +222,9 @@ def test_lambda_may_be_fixed(tmp_path, runs):
     assert not (tmp_path / "lambda.png").exists()
 
 
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [
-        ("--lambdas=1", "^--lambdas must be 2 numbers with commas between, got '1'"),
-        ("--lambdas=8,1", "^--lambdas must be positive and ascending, got '8,1'"),
-        ("--lambdas=0,1", "^--lambdas must be more than 0, got 0"),
-        ("--lambdas=1,8 --lambda=2", "^give --lambda or --lambdas, not both"),
-        ("--lambdas=1,8 --defense=wo2_at", "^--lambdas has no effect on defense 'wo2_at'"),
-        ("--learning_rates=1,x", "^--learning_rates must be 2 numbers"),
-        ("--ks=", "^--ks must be integers with commas between, got ''"),
-        ("--ks=0,1", "^--ks must be at least 1, got 0"),
-        ("--ks=1,2 --defense=pgd2_kl", "^--ks has no effect on defense 'pgd2_kl'"),
-        ("--ks=1,2 --defense=std_star", "^--ks has no effect on defense 'std_star'"),
-        ("--defense=wo2_at", "^there is nothing to search"),
-        ("--lambda=2", "^there is nothing to search"),
-        ("--max_trials=0", "^--max_trials must be at least 1"),
-        ("--max_trials=3 --tuner=hyperband", "^--max_trials has no effect on --tuner=hyperband"),
-        ("--ks=1,5,1", "^--ks has '1' 2 times"),
-        ("--lambdas=1,1e30", "^--lambdas must be at most 1000000.0, got 1e[+]30"),
-        ("--learning_rates=1,inf", "^--learning_rates must be more than 0, got inf"),
-        ("--tuner=hyperband --steps=8", "^--steps with --tuner=hyperband must be at least 9"),
-        ("--validation_images=0", "^--validation_images must be at least 1, got 0"),
-        ("--steps=0", "^--steps must be at least 1"),
-        ("--model=resnet9", "^depth must be 6n [+] 2"),
-    ],
-)
-def test_mistakes_are_refused_before_anything_is_written(tmp_path, option, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        prepared(tmp_path / "a", *option.split())
+def test_a_network_that_cannot_be_built_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="^depth must be 6n [+] 2"):
+        prepared(tmp_path / "a", "--model=resnet9")
     assert not (tmp_path / "a").exists()
 
 

@@ -10,7 +10,7 @@ import warnings
 import pytest
 import tensorflow as tf
 
-from spatial_keras.support import compat, environment
+from spatial_keras.support import environment
 from tests import script_calls
 
 NAMES = (environment.ONEDNN, environment.LOG_LEVEL)
@@ -89,23 +89,35 @@ def test_it_would_not_help_on_a_gpu(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("argv", "level"),
-    [(["-m", "train"], "3"), (["/x/train.py", "-m"], None), (["-c"], None), ([], None)],
+    ("argv", "expected"),
+    [
+        (["-m"], True),
+        (["/usr/bin/spatial-keras", "train"], True),
+        ([str(script_calls.ROOT / "scripts" / "train.py")], True),
+        (["/elsewhere/train.py"], False),
+        (["pytest"], False),
+        (["-c"], False),
+        ([""], False),
+        ([], False),
+    ],
 )
-def test_a_command_is_quiet(unset, monkeypatch, argv, level):
+def test_what_a_command_is(monkeypatch, argv, expected):
     monkeypatch.setattr(sys, "argv", argv)
-    monkeypatch.delitem(sys.modules, "tensorflow")
-    environment.prepare()
-    assert os.environ.get(environment.LOG_LEVEL) == level
-    monkeypatch.setenv(environment.LOG_LEVEL, "1")
-    environment.prepare()
-    assert os.environ[environment.LOG_LEVEL] == "1"
+    assert environment.is_command() == expected
 
 
-def test_a_module_is_quiet():
-    found = python("-m", "spatial_keras")
-    assert found.stdout.startswith("Usage: python -m spatial_keras")
-    # TensorFlow 2.21 writes some lines before it reads the level.
-    early = ("WARNING: All log messages before absl", "I0000")
-    said = found.stderr.splitlines()
-    assert [line for line in said if not (compat.IS_KERAS_3 and line.startswith(early))] == []
+def test_a_command_imports_tensorflow_without_its_log():
+    script = (
+        "import os, sys; from spatial_keras.support import environment\n"
+        "with environment.quiet_tensorflow():\n"
+        "    import tensorflow as tf\n"
+        "    os.write(2, b'native')\n"
+        "    sys.stderr.write('python, ')\n"
+        "os.write(2, b'after')\n"
+        "tf.constant(1.0)"
+    )
+    program = "import sys; sys.argv[0] = 'spatial-keras'; " + script
+    found = python("-W", "ignore", "-c", program)
+    assert found.stderr == "python, after"
+    wanted = python("-W", "ignore", "-c", program, **{environment.LOG_LEVEL: "0"})
+    assert "native" in wanted.stderr

@@ -1,0 +1,82 @@
+"""The configuration of figures: what plot.py's flags say, typed and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from spatial_keras.configuration import shared_options
+from spatial_keras.configuration.options import Config, option
+from spatial_keras.support import files
+
+# So many of the test images are rotated.
+IMAGES = 100
+FIGURE_NAMES = (
+    "rotations", "cost", "no_trade_off", "lambda", "failures", "sample_efficiency",
+    "training_cost",
+)  # fmt: skip
+# Flag -> the figures that it has an effect on.
+_OF_FIGURES = {
+    "runs": {*FIGURE_NAMES} - {"rotations", "failures", "no_trade_off"},
+    "run": {"rotations", "failures"},
+    "data_dir": {"rotations", "failures"},
+    "image": {"rotations"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class PlotConfig(Config):
+    """What to draw; each field is a flag of plot.py, which --help documents."""
+
+    figures: tuple[str, ...] | None = option(
+        None,
+        "Figures",
+        f"{', '.join(FIGURE_NAMES)}: one or several, with commas between.",
+        choices=FIGURE_NAMES,
+        distinct=True,
+    )
+    all: bool = option(False, "Figures", "All figures that --runs and --run can be drawn for.")
+    runs: str | None = option(
+        None,
+        "Runs",
+        "Folder with runs of train.py or table.py in it, at any depth, or a CSV file of runs that "
+        "report.py wrote: for all figures but rotations, failures and no_trade_off.",
+    )
+    run: str | None = option(
+        None, "Runs", "Folder of one run of train.py: for rotations and failures."
+    )
+    data_dir: str | None = option(
+        None, "Runs", "Folder of the TensorFlow Datasets of --run; default: theirs."
+    )
+    image: int | None = option(
+        None,
+        "Runs",
+        "Number of the test image to rotate; default: the first that some rotation breaks.",
+        low=0,
+        high=IMAGES - 1,
+    )
+    output_dir: str = option(
+        "docs/figures", "Output", "Folder of the figures, each a PNG and an SVG file."
+    )
+
+    def to_continue(self, typed: str) -> None:
+        """Returns None: what is drawn in a moment begins anew."""
+
+    def check(self) -> None:
+        """Raises ValueError if it is not clear what to draw, or the run is not there."""
+        shared_options.check_data_dir(self.data_dir)
+        if bool(self.figures) == self.all:
+            raise ValueError(
+                f"give either --figures={','.join(FIGURE_NAMES)}, some of them, or --all."
+            )
+        if self.run is not None and not pathlib.Path(self.run).is_dir():
+            raise ValueError(f"--run: there is no folder '{self.run}'.")
+        chosen = {*(self.figures or FIGURE_NAMES)}
+        for name, figures_ in _OF_FIGURES.items():
+            if getattr(self, name) is not None and not figures_ & chosen:
+                names = ",".join(sorted(figures_))
+                raise ValueError(f"--{name} has no effect: it is for --figures={names}.")
+        for name in ("data_dir", "image"):
+            if getattr(self, name) is not None and self.run is None:
+                raise ValueError(f"--{name} has no effect without --run.")
+        files.check_folder("--output_dir", pathlib.Path(self.output_dir))

@@ -1,0 +1,60 @@
+"""The configuration of a table of defenses: what table.py's flags say, typed and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from spatial_keras.configuration import run_config
+from spatial_keras.configuration.options import Config, nested, option
+from spatial_keras.configuration.run_config import RunConfig, find_defense
+
+
+@dataclasses.dataclass(frozen=True)
+class TableConfig(Config):
+    """A table of defenses; each field is a flag of table.py, beside those of its runs."""
+
+    defenses: tuple[str, ...] | None = option(
+        None,
+        "Table",
+        "Rows of the table of defenses with commas between, e.g. std,std_star,wo10_kl.",
+        distinct=True,
+    )
+    seeds: int = option(
+        3, "Table", "Runs of each defense, with the seeds 0, 1, ...", low=1, most=1000
+    )
+    output_dir: str | None = option(
+        None,
+        "Table",
+        "Folder of the table and of its runs, in which the same command continues; default: "
+        "runs/tables/DATASET.",
+        recorded=False,
+    )
+    run: RunConfig = nested(RunConfig, without=("defense", "seed"))
+
+    def check(self) -> None:
+        """Raises ValueError if there are no defenses, or flags have no effect on any of them."""
+        if not self.defenses:
+            raise ValueError("give --defenses=NAME,NAME,..., e.g. --defenses=std,std_star,wo10_kl.")
+        found = [run_config.ineffective(find_defense(name)).keys() for name in self.defenses]
+        default = RunConfig()
+        for name in set.intersection(*map(set, found)):
+            if getattr(self.run, name) != getattr(default, name):
+                names = ",".join(self.defenses)
+                raise ValueError(
+                    f"--{name.rstrip('_')} has no effect on any of --defenses={names}."
+                )
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """The folder of the table and of its runs."""
+        return pathlib.Path(self.output_dir or f"runs/tables/{self.run.dataset_name}")
+
+    def runs(self) -> list[RunConfig]:
+        """Returns the configurations of the runs, defense by defense."""
+        found = [
+            self.run.for_defense(find_defense(name), seed=seed)
+            for name in self.defenses
+            for seed in range(self.seeds)
+        ]
+        return [dataclasses.replace(run, output_dir=str(self.folder / run.name)) for run in found]

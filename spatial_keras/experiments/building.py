@@ -1,0 +1,100 @@
+"""The parts of a run from its configuration: the set S, the warp, the network, the RobustModel."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from spatial_keras import data, evaluation, models
+from spatial_keras.classifiers import examination
+from spatial_keras.configuration import options
+from spatial_keras.configuration.evaluate_config import EvaluateConfig
+from spatial_keras.configuration.run_config import RunConfig
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.models import batch_norm
+from spatial_keras.training import defenses, optimizers
+from spatial_keras.training.robust_model import RobustModel
+
+POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
+
+
+def transformations(
+    config: RunConfig | EvaluateConfig, height: int, width: int
+) -> TransformationSet:
+    """Returns the set S for images of a size, of shifts in pixels or in percent of the size."""
+    shift = 3.0 if config.max_translation is None else config.max_translation
+    rotation = 30.0 if config.max_rotation is None else config.max_rotation
+    if isinstance(shift, str):
+        share = options.percentage(shift) / 100
+        return TransformationSet.of_size(height, width, share, rotation)
+    return TransformationSet(shift, shift, rotation)
+
+
+def warp(config: RunConfig, xla: bool, differentiable: bool = False) -> SpatialWarp:
+    """Returns what applies the transformations of a run; see SpatialWarp.fastest."""
+    return SpatialWarp.fastest(xla=xla, differentiable=differentiable, fill=config.fill or "black")
+
+
+def uses_xla(config: RunConfig | EvaluateConfig) -> bool:
+    """Returns whether to compile with XLA; "auto" means it where there is a GPU."""
+    if getattr(config, "sync_batch_norm", False):
+        return False
+    if config.xla != "auto":
+        return config.xla == "on"
+    # On CPUs oneDNN without XLA was the faster one, on both stacks: scripts/benchmark.py xla.
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
+    """Returns the run's network for these images, with its first weights.
+
+    Raises:
+      ValueError, TypeError: it cannot be built, or read, or is for other images or classes.
+    """
+    tf.keras.mixed_precision.set_global_policy(POLICIES[config.mixed_precision])
+    tf.keras.utils.set_random_seed(config.seed)
+    classifier = _first_classifier(config, dataset)
+    return batch_norm.synchronized(classifier) if config.sync_batch_norm else classifier
+
+
+def _first_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
+    if config.is_model_file:
+        classifier = evaluation.load(config.model, config.unsafe)
+        examination.check_fits(classifier, dataset.input_shape, dataset.num_classes)
+        return classifier
+    return models.get(
+        config.model,
+        num_classes=dataset.num_classes,
+        input_shape=dataset.input_shape,
+        **({"weights": config.weights} if config.is_application else {"width": config.width}),
+    )
+
+
+def build_model(
+    config: RunConfig, classifier: tf.keras.Model, dataset: data.Dataset
+) -> RobustModel:
+    """Returns the compiled RobustModel that trains the classifier on images of a data set."""
+    defense, xla = defenses.get(config.defense), uses_xla(config)
+    optimizer = optimizers.get(
+        config.optimizer,
+        config.learning_rate,
+        config.steps,
+        config.weight_decay,
+        config.schedule,
+    )
+    weight = {} if config.lambda_ is None else {"regularizer_weight": config.lambda_}
+    model = defense.build(
+        classifier,
+        transformations(config, *dataset.input_shape[:2]),
+        warp(config, xla, differentiable=defense.search_kind == "gradient"),
+        step_sizes=config.pgd_step_sizes,
+        random_start=config.pgd_start != "zero",
+        grid_counts=config.grid_counts,
+        weight_decay=0.0 if config.optimizer in optimizers.DECOUPLED else config.weight_decay,
+        search_from=int(config.search_from * config.steps),
+        seed=config.seed,
+        xla=xla,
+        **weight,
+    )
+    model.compile(optimizer=optimizer, jit_compile=False)
+    return model

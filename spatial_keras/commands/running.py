@@ -14,8 +14,8 @@ from absl import logging
 from spatial_keras.configuration import command_line, options
 from spatial_keras.configuration.options import Config
 from spatial_keras.experiments import interruption
+from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.support import environment, files
-from spatial_keras.support.errors import DivergedError
 
 # What TensorFlow's errors say.
 _NO_MEMORY = "OOM when allocating"

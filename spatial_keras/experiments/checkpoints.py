@@ -21,8 +21,8 @@ import tensorflow as tf
 
 from spatial_keras import callbacks
 from spatial_keras.experiments import interruption
+from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.support import compat, files
-from spatial_keras.support.errors import DivergedError
 from spatial_keras.support.steps import StepCallback, is_due
 from spatial_keras.training.robust_model import RobustModel
 

@@ -12,7 +12,7 @@ from spatial_keras import data
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.tune_config import EPOCHS, Space
 from spatial_keras.experiments import building, distribution, train
-from spatial_keras.support.errors import DivergedError
+from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.training.robust_model import RobustModel
 
 # KerasTuner's name for what to maximize: grid accuracy.

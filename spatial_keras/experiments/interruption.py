@@ -37,6 +37,10 @@ class InterruptedRunError(BaseException):
         self.code = code
 
 
+class DivergedError(ArithmeticError):
+    """The loss, a weight or the outputs of a run are no longer finite numbers."""
+
+
 class _State:
     """Of this process, as signals are."""
 

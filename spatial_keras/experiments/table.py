@@ -16,10 +16,10 @@ from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.table_config import TableConfig
 from spatial_keras.experiments import building, distribution, image_sets, run_folder, train
 from spatial_keras.experiments.distribution import Distribution
+from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.results import folders
 from spatial_keras.results.table import Row, Table, seeds
 from spatial_keras.support import compat, files
-from spatial_keras.support.errors import DivergedError
 
 
 def forget_models() -> None:

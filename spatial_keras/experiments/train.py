@@ -24,8 +24,8 @@ from spatial_keras.experiments import (
     run_folder,
 )
 from spatial_keras.experiments.distribution import Distribution
+from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.results import folders
-from spatial_keras.support.errors import DivergedError
 from spatial_keras.training.robust_model import RobustModel
 
 
@@ -182,8 +182,7 @@ class Experiment:
     def _divergence_named(self) -> Iterator[None]:
         try:
             yield
-        except ValueError as error:
-            # The images and S were checked when the run was built; this is about the logits.
+        except evaluation.NonFiniteError as error:
             raise DivergedError(f"after step {self.checkpoints.step} {error}") from error
 
     def _results(

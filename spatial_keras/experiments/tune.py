@@ -20,10 +20,10 @@ from spatial_keras.experiments import (
     table,
 )
 from spatial_keras.experiments.hyper_model import OBJECTIVE, ExperimentHyperModel
+from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.results import folders
 from spatial_keras.results.trials import Trial, Trials
 from spatial_keras.support import files
-from spatial_keras.support.errors import DivergedError
 
 FLAGS_FILE, BEST_FILE = run_folder.SEARCH_FLAGS_FILE, "best.flags"
 # KerasTuner's environment variable: which process of several this is.

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from spatial_keras.commands import running
 from spatial_keras.configuration.options import Config, option
+from spatial_keras.experiments import interruption
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,3 +108,13 @@ def test_what_files_do_is_one_line_that_says_how_to_continue(capsys, monkeypatch
 def test_the_command_as_typed(monkeypatch, argv, typed):
     monkeypatch.setattr(sys, "argv", argv)
     assert running.typed() == typed
+
+
+def test_a_run_that_diverged_is_one_line(capsys):
+    def main(config):
+        raise interruption.DivergedError("the loss is nan at step 3")
+
+    with pytest.raises(SystemExit) as end:
+        run(main)
+    assert end.value.code == 1
+    assert capsys.readouterr().err == "error: the loss is nan at step 3\n"

@@ -2,7 +2,12 @@
 
 import json
 import os
+import pathlib
+import re
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import tensorflow as tf
@@ -33,8 +38,36 @@ def ended(monkeypatch, place, name, number, command):
     assert found.returncode == code, found.stderr
     assert "Traceback" not in found.stderr and not found.stdout
     line = found.stderr.splitlines()[-1]
-    assert line.startswith(f"{reason}. To continue: python {command[1]}")
+    if command[1].endswith(("plot.py", "report.py")):  # which begin anew
+        assert line == f"{reason}."
+    else:
+        assert line.startswith(f"{reason}. To continue: python {command[1]}")
     return line
+
+
+def catches(process, number):
+    """Returns whether a process has a handler for a signal."""
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return bool(int(re.search(r"SigCgt:\s+(\w+)", status)[1], 16) >> (number - 1) & 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("number", "later"), [(signal.SIGINT, 1), (signal.SIGTERM, 0)])
+def test_a_signal_while_tensorflow_is_imported(number, later, tmp_path):
+    command = [sys.executable, "-m", "spatial_keras", "plot", "--all"]
+    environment = script_calls.ENVIRONMENT
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
+    ) as process:
+        while not catches(process, signal.SIGTERM):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(later)
+        process.send_signal(number)
+        errors = process.stderr.read()
+    code, reason = CODES[number]
+    assert (process.returncode, errors) == (code, f"{reason}.\n")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_loads_builds_evaluates_or_draws(tmp_path, monkeypatch):

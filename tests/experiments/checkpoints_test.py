@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from spatial_keras.experiments import checkpoints
+from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.support import files
-from spatial_keras.support.errors import DivergedError
 from tests import small
 from tests.keras_state import optimizer_values
 

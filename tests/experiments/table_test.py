@@ -12,7 +12,7 @@ from scipy import stats
 from spatial_keras.configuration import command_line
 from spatial_keras.evaluation import judge
 from spatial_keras.experiments import run_folder, table, train
-from spatial_keras.support.errors import DivergedError
+from spatial_keras.experiments.interruption import DivergedError
 from tests import small
 
 RUN = tuple(flag for flag in small.RUN if not flag.startswith("--defense"))

@@ -9,8 +9,8 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from spatial_keras.experiments import train
-from spatial_keras.support.errors import DivergedError
+from spatial_keras.experiments import building, train
+from spatial_keras.experiments.interruption import DivergedError
 from tests import small
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -122,7 +122,7 @@ def test_flags_reach_what_they_name(tmp_path):
     model = run.model
     assert (model.search.k, model.regularizer_weight, model.seed) == (3, 0.5, 7)
     np.testing.assert_allclose(model.search.transformations.bounds, [1, 1, 12])
-    assert run.config.transformations(8, 8) == model.search.transformations
+    assert building.transformations(run.config, 8, 8) == model.search.transformations
     assert model.weight_decay == 2e-4
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from spatial_keras.configuration import command_line
 from spatial_keras.experiments import table, train, tune
-from spatial_keras.support.errors import DivergedError
+from spatial_keras.experiments.interruption import DivergedError
 from tests import small
 
 RUN = (*small.RUN, "--steps=90", "--validation_images=20")

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from spatial_keras import SpatialWarp, TransformationSet
 from tests import oracles
+from tests.pairwise import pairwise
 
 COMPOSITIONS = ("sequential", "joint")
 IMPLEMENTATIONS = ("op", "gather")
@@ -18,6 +19,7 @@ REFERENCE = np.load(pathlib.Path(__file__).parents[1] / "reference" / "warp_case
 
 both_compositions = pytest.mark.parametrize("composition", COMPOSITIONS)
 both_implementations = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+BOTH = {"composition": COMPOSITIONS, "implementation": IMPLEMENTATIONS}
 
 
 def noise(*shape):
@@ -60,13 +62,18 @@ def test_addons_on_a_padded_canvas():
     np.testing.assert_allclose(SpatialWarp()(images, parameters), expected, atol=1e-2)
 
 
-@both_compositions
-@pytest.mark.parametrize(
-    "implementation, dtype, rounding",
-    [("op", np.float32, 1e-2), ("gather", np.float32, 1e-2), ("gather", np.float64, 1e-9)],
+@pairwise(
+    composition=COMPOSITIONS,
+    size=SIZES,
+    batch=[1, 5],
+    **{
+        "implementation, dtype, rounding": [
+            ("op", np.float32, 1e-2),
+            ("gather", np.float32, 1e-2),
+            ("gather", np.float64, 1e-9),
+        ]
+    },
 )
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("batch", [1, 5])
 def test_equals_the_oracle(composition, implementation, dtype, rounding, size, batch):
     images, parameters = noise(batch, *size), draw(batch)
     warped = SpatialWarp(implementation, composition)(images.astype(dtype), parameters)
@@ -74,9 +81,11 @@ def test_equals_the_oracle(composition, implementation, dtype, rounding, size, b
     np.testing.assert_allclose(warped, expected, atol=rounding, rtol=0)
 
 
-@both_compositions
-@pytest.mark.parametrize("images", [noise(40, 32, 32, 3), np.repeat(borders(), 10, axis=0)])
-@pytest.mark.parametrize("limits", [(3, 30), (0, 180), (0.9, 0), (10, 180)])
+@pairwise(
+    composition=COMPOSITIONS,
+    images=[noise(40, 32, 32, 3), np.repeat(borders(), 10, axis=0)],
+    limits=[(3, 30), (0, 180), (0.9, 0), (10, 180)],
+)
 def test_implementations_agree(composition, images, limits):
     parameters = draw(len(images), pixels=limits[0], degrees=limits[1])
     one, other = (SpatialWarp(name, composition)(images, parameters) for name in IMPLEMENTATIONS)
@@ -117,9 +126,7 @@ def test_xla_is_never_off_by_a_pixel(composition, turn):
     np.testing.assert_allclose(compiled, warp(images, parameters), atol=3e-3, rtol=0)
 
 
-@both_compositions
-@both_implementations
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pairwise(**BOTH, dtype=[np.uint8, np.float32])
 def test_identity_is_exact(composition, implementation, dtype):
     images = noise(3, 9, 14, 3).astype(dtype)
     warped = SpatialWarp(implementation, composition)(images, np.zeros((3, 3), np.float32))
@@ -140,9 +147,7 @@ def test_whole_shifts_are_slices(execution, composition):
         np.testing.assert_array_equal(shifted, expected)
 
 
-@both_compositions
-@both_implementations
-@pytest.mark.parametrize("size, quarters", [((8, 8), 1), ((9, 9), -1), ((8, 8), 2), ((8, 13), -2)])
+@pairwise(**BOTH, **{"size, quarters": [((8, 8), 1), ((9, 9), -1), ((8, 8), 2), ((8, 13), -2)]})
 def test_quarter_turns_are_rot90(composition, implementation, size, quarters):
     images, parameters = noise(2, *size, 3), np.float32([[0, 0, 90 * quarters]] * 2)
     warped = SpatialWarp(implementation, composition)(images, parameters)
@@ -151,16 +156,11 @@ def test_quarter_turns_are_rot90(composition, implementation, size, quarters):
 
 @both_compositions
 @both_implementations
-@pytest.mark.parametrize(
-    "parameters, row, column",
-    [((2, 0, 0), 5, 10), ((0, 3, 0), 8, 8), ((0, 0, 90), 2, 5), ((1, 2, -90), 10, 6)],
-)
-def test_moves_right_down_and_counter_clockwise(
-    composition, implementation, parameters, row, column
-):
-    images = spot(11, 11, 5, 8)[None]
-    warped = SpatialWarp(implementation, composition)(images, np.float32([parameters]))
-    np.testing.assert_allclose(warped[0], spot(11, 11, row, column), atol=1e-3)
+def test_moves_right_down_and_counter_clockwise(composition, implementation):
+    parameters = np.float32([(2, 0, 0), (0, 3, 0), (0, 0, 90), (1, 2, -90)])
+    warped = SpatialWarp(implementation, composition)([spot(11, 11, 5, 8)] * 4, parameters)
+    expected = [spot(11, 11, *place) for place in ((5, 10), (8, 8), (2, 5), (10, 6))]
+    np.testing.assert_allclose(warped, expected, atol=1e-3)
 
 
 @both_compositions
@@ -196,13 +196,18 @@ def test_turns_compose_and_invert_on_smooth_images(composition):
     np.testing.assert_allclose(turn(turn(smooth, 35), 20), turn(smooth, 55), atol=6)
 
 
-@both_compositions
-@both_implementations
-@pytest.mark.parametrize(
-    "dtype, output, rounding",
-    [("uint8", "float32", 1e-2), ("int32", "float32", 1e-2), ("float16", "float16", 0.07),
-     ("bfloat16", "bfloat16", 0.6), ("float32", "float32", 1e-2), ("float64", "float64", 1e-2)],
-)  # fmt: skip
+@pairwise(
+    **BOTH,
+    **{
+        "dtype, output, rounding": [
+            ("uint8", "float32", 1e-2),
+            ("int32", "float32", 1e-2),
+            ("float16", "float16", 0.07),
+            ("bfloat16", "bfloat16", 0.6),
+            ("float64", "float64", 1e-2),
+        ]
+    },
+)
 def test_dtypes(composition, implementation, dtype, output, rounding):
     images, parameters = tf.cast(noise(3, 9, 14, 3), dtype), draw(3)
     warped = SpatialWarp(implementation, composition)(images, parameters)
@@ -273,15 +278,13 @@ def test_gradient_by_images_is_the_transpose(composition):
     )
 
 
-@pytest.mark.parametrize("batch", [None, 5])
-@pytest.mark.parametrize("draws", [(), (7,)])
-def test_compute_output_shape(batch, draws):
-    shape = SpatialWarp().compute_output_shape((batch, 8, 9, 3), (batch, *draws, 3))
-    assert shape == (batch, *draws, 8, 9, 3)
+def test_compute_output_shape():
+    for batch, draws in ((None, ()), (5, ()), (5, (7,))):
+        shape = SpatialWarp().compute_output_shape((batch, 8, 9, 3), (batch, *draws, 3))
+        assert shape == (batch, *draws, 8, 9, 3)
 
 
-@pytest.mark.parametrize("draws", [(), (2,)])
-@pytest.mark.parametrize("names", [("op", "sequential"), ("gather", "joint")])
+@pytest.mark.parametrize("names, draws", [(("op", "sequential"), ()), (("gather", "joint"), (2,))])
 def test_in_a_functional_model_that_is_saved(tmp_path, names, draws):
     inputs = [tf.keras.Input((9, 14, 3), dtype="uint8"), tf.keras.Input((*draws, 3))]
     model = tf.keras.Model(inputs, SpatialWarp(*names, name="warp")(*inputs))
@@ -295,36 +298,35 @@ def test_in_a_functional_model_that_is_saved(tmp_path, names, draws):
     np.testing.assert_array_equal(loaded(arguments), SpatialWarp(*names)(*arguments))
 
 
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"implementation": "gathre"}, "unknown warp implementation 'gathre': did you mean 'gath"),
-        ({"composition": "sequental"}, "unknown warp composition 'sequental': did you mean 'seq"),
-    ],
-)
-def test_refuses_unknown_names(arguments, message):
-    with pytest.raises(ValueError, match=f"^{message}"):
-        SpatialWarp(**arguments)
+def test_refuses_unknown_names():
+    for argument, given, meant in [
+        ("implementation", "gathre", "gather"),
+        ("composition", "sequental", "sequential"),
+        ("fill", "reflekt", "reflect"),
+    ]:
+        with pytest.raises(
+            ValueError, match=f"^unknown .*{argument} '{given}': did you mean '{meant}'"
+        ):
+            SpatialWarp(**{argument: given})
 
 
-@pytest.mark.parametrize(
-    "images, parameters, message",
-    [
+def test_refuses_wrong_shapes():
+    for images, parameters, message in [
         ((8, 9, 3), (8, 3), "images must be .batch, height, width, channels. with a known number "),
         ((2, 8, 9, None), (2, 3), "images must be "),
         ((2, 8, 9, 3), (2, 2), "parameters must be .batch, 3. or .batch, k, 3., got "),
         ((2, 8, 9, 3), (3,), "parameters must be "),
-    ],
+    ]:
+        signature = [tf.TensorSpec(images), tf.TensorSpec(parameters)]
+        with pytest.raises(ValueError, match=message):
+            tf.function(SpatialWarp(), input_signature=signature).get_concrete_function()
+
+
+@pairwise(
+    composition=COMPOSITIONS,
+    fill=["black", "nearest", "reflect"],
+    **{"name, xla": [("op", False), ("gather", False), ("gather", True)]},
 )
-def test_refuses_wrong_shapes(images, parameters, message):
-    signature = [tf.TensorSpec(images), tf.TensorSpec(parameters)]
-    with pytest.raises(ValueError, match=message):
-        tf.function(SpatialWarp(), input_signature=signature).get_concrete_function()
-
-
-@pytest.mark.parametrize("name, xla", [("op", False), ("gather", False), ("gather", True)])
-@pytest.mark.parametrize("fill", ["black", "nearest", "reflect"])
-@both_compositions
 def test_images_of_a_size_that_the_graph_does_not_know(composition, fill, name, xla):
     warp = SpatialWarp(name, composition, fill)
     signature = [tf.TensorSpec([None, None, None, 2]), tf.TensorSpec([None, 2, 3])]
@@ -342,9 +344,7 @@ def test_refuses_another_number_of_parameters(implementation):
         SpatialWarp(implementation)(images, parameters)
 
 
-@pytest.mark.parametrize("fill", ["nearest", "reflect"])
-@both_implementations
-@both_compositions
+@pairwise(**BOTH, fill=["nearest", "reflect"])
 def test_fills_are_those_of_scipy(fill, implementation, composition):
     """Where the shift is whole, both compositions read once, at the same points."""
     images, parameters = noise(4, 13, 9, 2), draw(4, pixels=12.0, degrees=180.0)
@@ -370,8 +370,3 @@ def test_a_constant_image_stays_one_under_fills(fill, implementation):
     images, parameters = np.full([3, 9, 12, 1], 77.0, np.float32), draw(3)
     warped = SpatialWarp(implementation, fill=fill)(images, parameters)
     np.testing.assert_allclose(warped, images, atol=1e-3)
-
-
-def test_an_unknown_fill_is_refused():
-    with pytest.raises(ValueError, match="unknown fill 'reflekt': did you mean 'reflect'"):
-        SpatialWarp(fill="reflekt")

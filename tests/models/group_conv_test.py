@@ -8,11 +8,13 @@ from spatial_keras.models import group_conv
 from spatial_keras.models.group_conv import GroupConv2D
 from tests.models import symmetries
 from tests.models.symmetries import transform_features, transform_images
+from tests.pairwise import pairwise
 
 layers = tf.keras.layers
 SLOTS = {"p4": 4, "p4m": 8}
 
 every_group = pytest.mark.parametrize("group", SLOTS)
+BOTH = {"group": list(SLOTS), "lifting": [True, False]}
 lifting_or_not = pytest.mark.parametrize("lifting", [True, False], ids=["lifting", "group"])
 
 
@@ -69,10 +71,9 @@ def test_arrays_are_transformed_as_the_matrices_say(size):
 # The layer.
 
 
-@every_group
-@lifting_or_not
-@pytest.mark.parametrize("kernel_size", [1, 3, 5])
-@pytest.mark.parametrize("size, stride", [(5, 1), (8, 1), (5, 2), (8, 2), (8, 3)])
+@pairwise(
+    **BOTH, kernel_size=[1, 3, 5], **{"size, stride": [(5, 1), (8, 1), (5, 2), (8, 2), (8, 3)]}
+)
 def test_equals_the_sum_over_the_group(group, lifting, kernel_size, size, stride):
     inputs = inputs_of(group, lifting, size)
     layer = built(GroupConv2D(3, kernel_size, group, stride), inputs)
@@ -88,9 +89,7 @@ def test_takes_images_that_are_not_square():
     assert_close(layer(inputs), symmetries.group_conv(inputs, *layer.get_weights(), 8))
 
 
-@every_group
-@lifting_or_not
-@pytest.mark.parametrize("kernel_size, stride, size", [(1, 1, 6), (3, 1, 6), (5, 1, 5), (3, 2, 7)])
+@pairwise(**BOTH, **{"kernel_size, stride, size": [(1, 1, 6), (3, 1, 6), (5, 1, 5), (3, 2, 7)]})
 def test_is_equivariant(group, lifting, kernel_size, stride, size):
     inputs = inputs_of(group, lifting, size)
     layer = built(GroupConv2D(3, kernel_size, group, stride), inputs)
@@ -177,9 +176,7 @@ def gradients(layer, inputs, weights):
     return tape.gradient(loss, [inputs, *layer.trainable_weights])
 
 
-@every_group
-@lifting_or_not
-@pytest.mark.parametrize("stride", [1, 2])
+@pairwise(**BOTH, stride=[1, 2])
 def test_gradients_equal_finite_differences(group, lifting, stride):
     inputs = inputs_of(group, lifting, 5, batch=1)
     layer = built(GroupConv2D(2, 3, group, stride, dtype="float64"), inputs)
@@ -213,9 +210,7 @@ def test_the_inputs_gradient_is_equivariant(group, lifting):
         assert_close(gradients(layer, moved, transform_features(weights, g))[0], move(gradient, g))
 
 
-@every_group
-@lifting_or_not
-@pytest.mark.parametrize("stride", [1, 2])
+@pairwise(**BOTH, stride=[1, 2])
 def test_compiles_with_xla_for_any_batch(group, lifting, stride):
     inputs = inputs_of(group, lifting).astype(np.float32)
     layer = built(GroupConv2D(3, 3, group, stride), inputs)
@@ -238,23 +233,22 @@ def test_mixed_precision_computes_in_16_bits():
     assert_close(output, layer(inputs), 0.01)
 
 
-@pytest.mark.parametrize(
-    "options, error, message",
-    [
+def test_refuses_bad_options():
+    for options, error, message in [
         ({"channels": 0}, ValueError, "channels must be at least 1, got 0"),
         ({"channels": 2.0}, TypeError, "channels must be an integer, got 2.0"),
         ({"kernel_size": 2}, ValueError, r"kernel_size must be odd, got 2\."),
         ({"kernel_size": (3, 3)}, TypeError, r"kernel_size must be an integer, got \(3, 3\)"),
         ({"stride": 0}, ValueError, "stride must be at least 1, got 0"),
         ({"group": "p4n"}, ValueError, "unknown group 'p4n': .* Allowed: p4, p4m"),
-    ],
-)
-def test_refuses_bad_options(options, error, message):
-    with pytest.raises(error, match=f"^{message}"):
-        GroupConv2D(**{"channels": 3, **options})
+    ]:
+        with pytest.raises(error, match=f"^{message}"):
+            GroupConv2D(**{"channels": 3, **options})
 
 
-@pytest.mark.parametrize("shape", [(2, 6, 3), (2, 6, 6, 4, 3), (2, None, 6, 3)])
-def test_refuses_inputs_of_another_shape(shape):
-    with pytest.raises(ValueError, match=r"^a p4m convolution takes .* 8, channels\] .*, got \(2,"):
-        GroupConv2D(3).build(shape)
+def test_refuses_inputs_of_another_shape():
+    for shape in [(2, 6, 3), (2, 6, 6, 4, 3), (2, None, 6, 3)]:
+        with pytest.raises(
+            ValueError, match=r"^a p4m convolution takes .* 8, channels\] .*, got \(2,"
+        ):
+            GroupConv2D(3).build(shape)

@@ -15,10 +15,12 @@ from spatial_keras.models.pose import (
 )
 from tests import oracles
 from tests.models.networks import counted
+from tests.pairwise import pairwise
 
 layers = tf.keras.layers
 RNG = np.random.default_rng
 
+EXECUTIONS = ("eager", "function", "xla")
 ANGLE = (Parameter("angle", 1, 180.0, periodic=True),)
 SHIFT = (Parameter("x", 2, 15.5), Parameter("y", 1, 15.5))
 SEEDS = range(8)
@@ -70,8 +72,7 @@ def numpy_mean_position(heat_map, half_range, periodic, bias):
     return half_range * (np.angle(heat_map @ np.exp(1j * angles)) / np.pi + np.tanh(bias / 10))
 
 
-@pytest.mark.parametrize("periodic", [False, True])
-@pytest.mark.parametrize("count", [2, 7, 64])
+@pairwise(execution=EXECUTIONS, periodic=[False, True], count=[2, 7, 64], indirect=["execution"])
 def test_pose_is_the_mean_position(execution, periodic, count):
     heat_map = RNG(0).dirichlet(np.ones(count) / 2, size=5)
     layer = HeatMapPose(3.0, periodic, dtype="float64")
@@ -97,8 +98,7 @@ def test_pose_has_the_gradients_of_finite_differences(periodic):
     np.testing.assert_allclose(tape.gradient(value, point), expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("periodic", [False, True])
-@pytest.mark.parametrize("count", [1, 2, 8, 63])
+@pairwise(execution=EXECUTIONS, periodic=[False, True], count=[1, 2, 8, 63], indirect=["execution"])
 def test_the_gradient_of_a_flat_heat_map_is_bounded(execution, periodic, count):
     layer = HeatMapPose(180, periodic)
     for noise in (0, 1e-7, 1e-3):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from spatial_keras import KLInvariance, LogitInvariance, Objective, RobustModel, WorstOfK
 from spatial_keras.training import losses
 from tests import oracles, small
+from tests.pairwise import pairwise
 
 REFERENCE = np.load(pathlib.Path(__file__).parents[1] / "reference" / "loss_cases.npz")
 LOSSES = [
@@ -22,6 +23,8 @@ DIVERGENCES = [
     (losses.kl_divergence, oracles.kl_divergence, False),
     (losses.squared_distance, oracles.squared_distance, False),
 ]
+
+EXECUTIONS = ("eager", "function", "xla")
 
 all_losses = pytest.mark.parametrize("loss, oracle", LOSSES)
 all_divergences = pytest.mark.parametrize("divergence, oracle, takes_labels", DIVERGENCES)
@@ -44,8 +47,14 @@ def test_reference_values(execution, loss, name):
     np.testing.assert_allclose(execution(loss())(natural, worst), mean, 1e-5)
 
 
-@all_divergences
-@pytest.mark.parametrize("batch, classes", [(7, 5), (1, 10), (4, 1), (64, 100)])
+@pairwise(
+    execution=EXECUTIONS,
+    indirect=["execution"],
+    **{
+        "divergence, oracle, takes_labels": DIVERGENCES,
+        "batch, classes": [(7, 5), (1, 10), (4, 1), (64, 100)],
+    },
+)
 def test_equals_the_oracle(execution, divergence, oracle, takes_labels, batch, classes):
     first, worst = arguments(takes_labels, batch, classes)
     values = execution(divergence)(tf.constant(first), tf.constant(worst))
@@ -58,8 +67,9 @@ def test_equals_the_oracle(execution, divergence, oracle, takes_labels, batch, c
     np.testing.assert_allclose(values, oracle(first, worst), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
-@pytest.mark.parametrize("shape", [(7,), (7, 1)])
+@pytest.mark.parametrize(
+    "dtype, shape", [("uint8", (7,)), ("int32", (7, 1)), ("int64", (7,)), ("float32", (7, 1))]
+)
 def test_cross_entropy_takes_any_labels(dtype, shape):
     labels, logits = arguments(takes_labels=True)
     values = losses.cross_entropy(tf.cast(labels.reshape(shape), dtype), logits)
@@ -89,9 +99,13 @@ def test_losses_compute_16_bit_logits_in_float32(loss, oracle, dtype):
     np.testing.assert_allclose(value, expected.mean(), rtol=1e-5)
 
 
-@all_losses
-@pytest.mark.parametrize("reduction", ["none", "sum", "sum_over_batch_size"])
-@pytest.mark.parametrize("weighted", [False, True])
+@pairwise(
+    execution=EXECUTIONS,
+    reduction=["none", "sum", "sum_over_batch_size"],
+    weighted=[False, True],
+    indirect=["execution"],
+    **{"loss, oracle": LOSSES},
+)
 def test_reductions_and_sample_weights(execution, loss, oracle, reduction, weighted):
     natural, worst = two_logits()
     weights = np.array([0, 1, 2, 0.5, 3, 0, 1]) if weighted else None
@@ -103,8 +117,12 @@ def test_reductions_and_sample_weights(execution, loss, oracle, reduction, weigh
     np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
-@all_divergences
-@pytest.mark.parametrize("scale", [1e2, 1e4])
+@pairwise(
+    execution=EXECUTIONS,
+    scale=[1e2, 1e4],
+    indirect=["execution"],
+    **{"divergence, oracle, takes_labels": DIVERGENCES},
+)
 def test_extreme_logits_stay_finite(execution, divergence, oracle, takes_labels, scale):
     worst = scale * np.array([[1, -1, 0], [-1, 1, 1], [1, 1, 1], [0, 0, -1]], np.float32)
     natural = scale * np.array([[-1, 1, 0], [-1, 1, 1], [-1, -1, -1], [0, -1, 0]], np.float32)

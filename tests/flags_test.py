@@ -7,58 +7,60 @@ import pathlib
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from spatial_keras import models
 from spatial_keras.data.images_on_disk import ImagesOnDisk
 from spatial_keras.experiments import train
-from spatial_keras.training import defenses
 from tests import small
 
-FLAGS = pathlib.Path(__file__).parents[1] / "flags"
+ROOT = pathlib.Path(__file__).parents[1]
+FLAGS = ROOT / "flags"
 FILES = sorted(FLAGS.glob("**/*.flags"))
-ROWS = (
-    "std", "std_star", "at_rob_wo10", "alp_rob_wo10", "alp_nat_wo10", "alp_mix_wo10", "kl_rob_wo10",
-    "kl_nat_wo10", "kl_mix_wo10", "klc_nat_wo10", "klc_mix_wo10", "l2_rob_wo10", "l2_nat_wo10",
-    "l2_mix_wo10",
-)  # fmt: skip
+# The rows of the paper by the names of their defenses.
+ROWS = {
+    "std": "std",
+    "std_star": "std*",
+    "wo10_at": "AT, rob, Wo-10",
+    "wo10_alp": "ALP, rob, Wo-10",
+    "wo10_alp_nat": "ALP, nat, Wo-10",
+    "wo10_alp_mix": "ALP, mix, Wo-10",
+    "wo10_kl": "KL, rob, Wo-10",
+    "wo10_kl_nat": "KL, nat, Wo-10",
+    "wo10_kl_mix": "KL, mix, Wo-10",
+    "wo10_klc_nat": "KL-C, nat, Wo-10",
+    "wo10_klc_mix": "KL-C, mix, Wo-10",
+    "wo10_l2": "L2, rob, Wo-10",
+    "wo10_l2_nat": "L2, nat, Wo-10",
+    "wo10_l2_mix": "L2, mix, Wo-10",
+}
 # On CIFAR-10 some rows with other searches, too.
-SOME_ROWS = ("at_rob", "alp_rob", "kl_rob", "kl_nat", "l2_nat")
-MORE = tuple(f"{row}_{search}" for search in ("wo1", "wo20", "pgd5") for row in SOME_ROWS)
-IMAGENET = (*ROWS, "at_rob_pgd5", "kl_rob_pgd5", "kl_nat_pgd5", "l2_nat_pgd5")
-CLASSES = {
-    "cifar10": 10, "cifar100": 100, "svhn_cropped": 10, "digits": 10, "imagenet2012": 1000,
-}  # fmt: skip
+MORE = {
+    name.replace("wo10", search): row.replace("Wo-10", shown)
+    for search, shown in (("wo1", "Wo-1"), ("wo20", "Wo-20"), ("pgd5", "S-PGD-5"))
+    for name, row in ROWS.items()
+    if name in ("wo10_at", "wo10_alp", "wo10_kl", "wo10_kl_nat", "wo10_l2_nat")
+}
 
 
-def name_of(file: pathlib.Path) -> str:
-    return str(file.relative_to(FLAGS).with_suffix(""))
-
-
-@pytest.mark.parametrize(
-    "folder, names",
-    [
-        ("cifar10", ROWS + MORE),
-        ("cifar100", ROWS),
-        ("svhn_cropped", ROWS),
-        ("imagenet2012", IMAGENET),
-    ],
-)
-def test_the_papers_experiments(folder, names):
-    assert {file.stem for file in (FLAGS / folder).glob("*.flags")} == {"base", *names}
-    for name in names:
-        row = name
-        if name in ROWS[2:] + MORE:
-            method, suffix, search = name.split("_")
-            row = f"{search}_{method}" if suffix == "rob" else f"{search}_{method}_{suffix}"
-        lines = (FLAGS / folder / f"{name}.flags").read_text().splitlines()
-        assert lines == [f"--flagfile=flags/{folder}/base.flags", f"--defense={row}"]
+@pytest.fixture(autouse=True)
+def in_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
 
 
 @pytest.mark.parametrize("folder", ["cifar10", "cifar100", "svhn_cropped"])
-def test_the_papers_setting(folder, monkeypatch):
-    monkeypatch.chdir(FLAGS.parent)
+def test_the_papers_experiments(folder):
+    rows = {**ROWS, **MORE} if folder == "cifar10" else ROWS
+    assert {file.stem for file in (FLAGS / folder).glob("*.flags")} == {"base", *rows}
+    for name, row in rows.items():
+        assert (FLAGS / folder / f"{name}.flags").read_text().splitlines() == [
+            f"# In the paper: {row}.",
+            f"--flagfile=flags/{folder}/base.flags",
+            f"--defense={name}",
+        ]
+
+
+@pytest.mark.parametrize("folder", ["cifar10", "cifar100", "svhn_cropped"])
+def test_the_papers_setting(folder):
     config = small.parsed(f"--flagfile=flags/{folder}/std.flags")
     expected = {
         "dataset": folder, "model": "resnet32", "width": 1, "steps": 80_000, "batch_size": 64,
@@ -93,15 +95,14 @@ def store_a_few_photos(tmp_path):
     return tmp_path
 
 
-def test_imagenet_on_a_few_photos(imagenet, tmp_path, monkeypatch):
-    monkeypatch.chdir(FLAGS.parent)
+def test_imagenet_on_a_few_photos(imagenet, tmp_path):
     small_ones = (
         "--model=resnet8 --width=0.125 --image_size=32 --max_translation=3 --batch_size=4 "
         "--steps=2 --xla=off --test_images=6"
     )
     run = train.prepare(
         small.parsed(
-            "--flagfile=flags/imagenet2012/kl_rob_wo10.flags", *small_ones.split(),
+            "--flagfile=flags/imagenet2012/base.flags", *small_ones.split(),
             "--stream=on", f"--data_dir={imagenet}", f"--output_dir={tmp_path / 'run'}",
         )
     )  # fmt: skip
@@ -111,9 +112,8 @@ def test_imagenet_on_a_few_photos(imagenet, tmp_path, monkeypatch):
     assert run.checkpoints.step == 2
 
 
-def test_the_setting_of_imagenet(monkeypatch):
-    monkeypatch.chdir(FLAGS.parent)
-    config = small.parsed("--flagfile=flags/imagenet2012/std.flags")
+def test_the_setting_of_imagenet():
+    config = small.parsed("--flagfile=flags/imagenet2012/base.flags")
     expected = {
         "model": "keras:ResNet50", "image_size": 224, "crop": 0.875, "batch_size": 256,
         "steps": 450_000, "max_rotation": 30, "lambda_": None, "schedule": "paper",
@@ -124,54 +124,59 @@ def test_the_setting_of_imagenet(monkeypatch):
     assert abs(config.steps * config.batch_size / 1_281_167 - 90) < 0.1
 
 
-FAST = {
-    "std_star": "std_star",
-    "at_rob_wo10": "wo10_at",
-    "alp_rob_wo10": "wo10_alp",
-    "kl_rob_wo10": "wo10_kl",
-    "kl_nat_wo10": "wo10_kl_nat",
+def test_the_fast_recipe_differs_in_the_schedule_and_the_search_alone():
+    names = {"std_star", "wo10_at", "wo10_alp", "wo10_kl", "wo10_kl_nat"}
+    assert {file.stem for file in (FLAGS / "cifar10" / "fast").iterdir()} == {"base", *names}
+    for name in names:
+        slow, fast = (
+            small.parsed(f"--flagfile=flags/cifar10/{folder}{name}.flags")
+            for folder in ("", "fast/")
+        )
+        fast.check_effects()
+        expected = {"steps": 20_000, "schedule": "cosine", "optimizer": "nesterov"}
+        if name != "std_star":
+            expected["search_from"] = 0.6
+        assert fast == dataclasses.replace(slow, **expected)
+        assert fast.defense == name
+
+
+# What a run of two steps cannot have of a flagfile: its images, its network, and its length.
+TINY = {
+    "dataset": "digits",
+    "image_size": 8,
+    "model": str(small.MODEL),
+    "width": 1.0,
+    "steps": 2,
+    "batch_size": 4,
+    "test_images": 9,
+    "training_accuracy_images": None,
+    "checkpoint_every": 1,
+    "xla": "off",
 }
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_the_fast_recipe_differs_in_the_schedule_and_the_search_alone(name, monkeypatch):
-    monkeypatch.chdir(FLAGS.parent)
-    assert {file.stem for file in (FLAGS / "cifar10" / "fast").iterdir()} == {"base", *FAST}
-    slow, fast = (
-        small.parsed(f"--flagfile=flags/cifar10/{folder}{name}.flags") for folder in ("", "fast/")
-    )
-    fast.check_effects()
-    expected = {"steps": 20_000, "schedule": "cosine", "optimizer": "nesterov"}
-    if name != "std_star":
-        expected["search_from"] = 0.6
-    assert fast == dataclasses.replace(slow, **expected)
-    assert fast.defense == FAST[name]
+def runs_of_two_steps():
+    """Each flagfile's settings on a few digits; those that are the same then, once."""
+    runs = {}
+    for file in FILES:
+        if file.parent.name != "imagenet2012":  # of larger images; photos are above
+            config = dataclasses.replace(small.parsed(f"--flagfile={file}"), **TINY)
+            runs.setdefault(config, file)
+    for config, file in runs.items():
+        more = file.stem in MORE and not file.stem.startswith("pgd5")
+        marks = pytest.mark.slow if more else ()
+        name = str(file.relative_to(FLAGS).with_suffix(""))
+        yield pytest.param(config, id=name, marks=marks)
 
 
-def experiments():
-    """The defenses and numbers of classes of all flagfiles, each once, by its first flagfile.
-
-    One folder has every defense; the others, and the same rows with another k, are slow.
-    """
-    first = {}
-    for file in sorted(FILES, key=lambda file: (file.parent != FLAGS / "cifar10", file)):
-        if file.stem != "base":
-            config = small.parsed(f"--flagfile={file}")
-            first.setdefault((config.defense, CLASSES[config.dataset]), file)
-    for (defense, classes), file in first.items():
-        fast = file.parent == FLAGS / "cifar10" and not file.stem.endswith(("_wo1", "_wo20"))
-        marks = [] if fast else pytest.mark.slow
-        yield pytest.param(defense, classes, id=name_of(file), marks=marks)
-
-
-@pytest.mark.parametrize("defense, classes", experiments())
-def test_each_flagfile_trains(defense, classes):
-    classifier = models.get("resnet8", num_classes=classes, input_shape=(8, 8, 1), width=0.125)
-    model = defenses.get(defense).build(classifier, weight_decay=2e-4)
-    model.compile(tf.keras.optimizers.SGD(0.01), run_eagerly=True, jit_compile=False)
-    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
-    before = classifier.get_weights()
-    logs = model.fit(images, np.arange(4), batch_size=4, verbose=0).history
-    assert np.isfinite(logs["loss"]).all() and ("regularizer" in logs) == bool(model.regularizer)
-    moved = [np.any(old != new) for old, new in zip(before, classifier.get_weights())]
-    assert np.mean(moved) > 0.9
+@pytest.mark.parametrize("config", runs_of_two_steps())
+def test_each_flagfile_trains(config, tmp_path):
+    run = train.prepare(dataclasses.replace(config, output_dir=str(tmp_path)))
+    before = run.model.classifier.get_weights()
+    run.train()
+    assert run.checkpoints.step == 2
+    after = run.model.classifier.get_weights()
+    assert all(np.isfinite(weight).all() for weight in after)
+    assert all(np.any(old != new) for old, new in zip(before, after))
+    losses = small.logged(tmp_path / "tensorboard")
+    assert ("train/regularizer" in losses) == bool(run.model.regularizer)

@@ -76,7 +76,7 @@ def test_auto_goes_by_tf_config_and_the_gpus(monkeypatch):
 
 # A run on two replicas; tests/conftest.py gives as many CPUs.
 
-TWO = (*small.RUN, "--test_images=30", "--sync_batch_norm")
+TWO = (*small.RESNET_RUN, "--test_images=30", "--sync_batch_norm")
 
 
 def run(folder, *options):

@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 def run_once(tmp_path_factory):
     """A finished run, its folder and its results."""
     folder = tmp_path_factory.mktemp("run")
-    run = train.prepare(small.parsed(*small.RUN, f"--output_dir={folder}"))
+    run = train.prepare(small.parsed(*small.RESNET_RUN, f"--output_dir={folder}"))
     return run, folder, run.run()
 
 
@@ -54,7 +54,7 @@ def test_the_hparams_page_names_the_run_by_its_folder(finished):
 
 def test_a_finished_run_is_not_repeated(finished):
     _, folder, results = finished
-    again = train.prepare(small.parsed(*small.RUN, f"--output_dir={folder}"))
+    again = train.prepare(small.parsed(*small.RESNET_RUN, f"--output_dir={folder}"))
     again.train = lambda: pytest.fail("trained again")
     assert again.run() == results
 
@@ -85,7 +85,7 @@ def test_results_do_not_depend_on_logs_and_checkpoints(tmp_path):
 @pytest.mark.parametrize("policy", ["float16", "bfloat16"])
 def test_mixed_precision_trains(tmp_path, policy):
     options = (f"--mixed_precision={policy}", "--steps=2", f"--output_dir={tmp_path}")
-    run = train.prepare(small.parsed(*small.RUN, *options))
+    run = train.prepare(small.parsed(*small.RESNET_RUN, *options))
     assert run.model.classifier.layers[5].compute_dtype == policy
     run.train()
     assert run.checkpoints.step == 2
@@ -101,7 +101,7 @@ def test_xla_trains(tmp_path):
 
 def test_vgg_trains(tmp_path):
     options = ("--model=vgg16", "--image_size=17", "--steps=2", f"--output_dir={tmp_path}")
-    run = train.prepare(small.parsed(*small.RUN, *options))
+    run = train.prepare(small.parsed(*small.RESNET_RUN, *options))
     assert run.model.classifier.name == "vgg16"
     run.train()
     assert run.checkpoints.step == 2
@@ -173,7 +173,7 @@ def test_flags_of_the_search_reach_it(tmp_path, options, expected):
         ("--profile_steps=3", "^--profile_steps must be 2 integers .* '3'"),
         ("--profile_steps=1,2", "^--profile_steps must be at least 2, got 1"),
         ("--profile_steps=5,4", "^--profile_steps must be the first and the last step, got 5,4"),
-        ("--width=0", "^--width must be more than 0"),
+        ("--model=resnet8 --width=0", "^--width must be more than 0"),
         ("--grid_counts=3,3,5", "^--grid_counts has no effect on defense 'wo2_kl': it does not"),
         ("--pgd_step_sizes=2,2,2", "^--pgd_step_sizes has no effect on defense 'wo2_kl': it does"),
         ("--pgd_start=random", "^--pgd_start has no effect on defense 'wo2_kl': it does not"),

@@ -253,20 +253,17 @@ def test_a_ball_holds_its_border_and_is_no_partition():
 HALVES, EYE = np.array([0.5, 0.5]), np.eye(2, dtype=bool)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_what_is_no_setting_is_refused():
+    for arguments, message in [
         ((HALVES, HALVES, np.eye(3, dtype=bool)), r"reachable \[n, n\] with n = 2"),
         ((np.array([]), np.array([]), np.zeros([0, 0])), "n = 0"),
         ((np.array([0.5, 0.6]), HALVES, EYE), "sum to 1"),
         ((np.array([1.5, -0.5]), HALVES, EYE), "positive"),
         ((HALVES, np.array([0.5, np.nan]), EYE), r"in \[0, 1\]"),
         ((HALVES, HALVES, ~EYE), "reach itself"),
-    ],
-)
-def test_what_is_no_setting_is_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        theory.Problem(*arguments)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            theory.Problem(*arguments)
 
 
 def test_other_mistakes_are_refused():

@@ -95,19 +95,16 @@ def test_logits_taken_for_probabilities_are_refused():
         Classifier(cases.network(), SHAPE, outputs="probabilities")
 
 
-@pytest.mark.parametrize(
-    ("model", "shape", "message"),
-    [
+def test_what_does_not_fit_is_refused():
+    for model, shape, message in [
         (cases.network(), (10, 12, 1), "takes images of 12 x 12 x 1, got 10 x 12 x 1"),
         (lambda x, training: x[:, 0, 0, 0], SHAPE, r"at least 2 classes, got \[3\] for 3 images"),
         (lambda x, training: x, SHAPE, r"at least 2 classes, got \[3, 12, 12, 1\]"),
         (lambda x, training: x[:, :2, 0, 0] * np.nan, SHAPE, "NaN or infinite outputs"),
         (lambda x, training: tf.ones([3, 3]) @ tf.ones([2, 3]), SHAPE, "cannot take images of 12"),
-    ],
-)  # fmt: skip
-def test_what_does_not_fit_is_refused(model, shape, message):
-    with pytest.raises(ValueError, match=message):
-        Classifier(model, shape)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Classifier(model, shape)
 
 
 @pytest.mark.parametrize(

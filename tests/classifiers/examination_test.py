@@ -78,9 +78,8 @@ def two_inputs():
     return tf.keras.Model(inputs, layers.Dense(3)(layers.Flatten()(inputs[0] + inputs[1])))
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
+def test_what_cannot_be_trained_is_refused_in_one_line():
+    for make, message in [
         (lambda: len, "must be a tf.keras.Model, got builtin_function"),
         (lambda: Subclass(layers.Dense(3)), "has no weights yet: call it on a batch"),
         (lambda: tf.keras.Sequential([layers.Dense(3)]), "has no weights yet: call it on a batch"),
@@ -90,23 +89,18 @@ def two_inputs():
         (lambda: ends_in(layers.Dense(1, "softmax")), "softmax over one unit"),
         (lambda: ends_in(layers.Dense(3), shape=(1, 6, 6)), "looks like channels first"),
         (lambda: tf.keras.Sequential([tf.keras.Input([6]), layers.Dense(3)]), "must take images"),
-    ],
-)
-def test_what_cannot_be_trained_is_refused_in_one_line(make, message):
-    with pytest.raises((TypeError, ValueError), match=message) as error:
-        examination.examine(make())
-    assert "\n" not in str(error.value)
+    ]:
+        with pytest.raises((TypeError, ValueError), match=message) as error:
+            examination.examine(make())
+        assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("shape", "classes", "message"),
-    [
+def test_a_classifier_for_other_data_is_refused():
+    for shape, classes, message in [
         ((6, 7, 1), 3, "takes images of 6 x 6 x 1, got 6 x 7 x 1"),
         (SHAPE, 4, "has 3 classes, the data have 4"),
-    ],
-)
-def test_a_classifier_for_other_data_is_refused(shape, classes, message):
-    model = ends_in(layers.Dense(3))
-    examination.check_fits(model, SHAPE, 3)
-    with pytest.raises(ValueError, match=message):
-        examination.check_fits(model, shape, classes)
+    ]:
+        model = ends_in(layers.Dense(3))
+        examination.check_fits(model, SHAPE, 3)
+        with pytest.raises(ValueError, match=message):
+            examination.check_fits(model, shape, classes)

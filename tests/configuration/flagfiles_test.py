@@ -68,9 +68,8 @@ def test_the_package_has_all():
     assert len(flagfiles.names()) > 50
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
+def test_mistakes():
+    for name, message in [
         (
             "flags/digits/wo10_lk.flags",
             "^no flagfile 'flags/digits/wo10_lk.flags' here or among those of the package: "
@@ -80,14 +79,12 @@ def test_the_package_has_all():
         ("", "^no flagfile ''"),
         ("circle", "^flagfile .*circle leads to itself"),
         ("binary", "^flagfile binary cannot be read: "),
-    ],
-)
-def test_mistakes(name, message):
-    write("circle", "--flagfile=circle2")
-    write("circle2", "--flagfile=circle")
-    pathlib.Path("binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(ValueError, match=message):
-        flagfiles.expand([f"--flagfile={name}"])
+    ]:
+        write("circle", "--flagfile=circle2")
+        write("circle2", "--flagfile=circle")
+        pathlib.Path("binary").write_bytes(b"\xff\xfe")
+        with pytest.raises(ValueError, match=message):
+            flagfiles.expand([f"--flagfile={name}"])
 
 
 def test_the_mark_that_some_editors_write_first():

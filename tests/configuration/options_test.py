@@ -106,7 +106,7 @@ def test_times(text, seconds):
     assert options.seconds(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "2", "h", "-1h", "2d", "1m1h", "0s", "1e9s", "9" * 30 + "h"])
-def test_what_is_no_time_is_refused(text):
-    with pytest.raises(ValueError, match="^--max_time must be"):
-        options.seconds(text)
+def test_what_is_no_time_is_refused():
+    for text in ["", "2", "h", "-1h", "2d", "1m1h", "0s", "1e9s", "9" * 30 + "h"]:
+        with pytest.raises(ValueError, match="^--max_time must be"):
+            options.seconds(text)

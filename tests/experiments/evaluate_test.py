@@ -189,9 +189,8 @@ def test_resume_of_nothing_starts(folder):
     assert prepared(f"--run={folder}", "--resume", "--measures=natural").run()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_mistakes_are_refused_in_one_line(finished):
+    for arguments, message in [
         ((), "either --run=FOLDER or --model=FILE"),
         (("--run=a", "--model=b"), "either --run=FOLDER or --model=FILE"),
         (("--run=nowhere",), "'nowhere' is not the folder of a run"),
@@ -216,13 +215,11 @@ def test_resume_of_nothing_starts(folder):
         (("--run=RUN", "--image_size=9"), "takes images of 8 x 8 x 1, got 9 x 9 x 1"),
         (("--model=RUN/classifier.keras",), "--model needs --dataset"),
         (("--run=RUN", "--max_rotation=-1"), "--max_rotation must be at least 0"),
-    ],
-)
-def test_mistakes_are_refused_in_one_line(finished, arguments, message):
-    arguments = [argument.replace("RUN", str(finished)) for argument in arguments]
-    with pytest.raises((ValueError, TypeError), match=message) as error:
-        prepared(*arguments).run()
-    assert "\n" not in str(error.value)
+    ]:
+        arguments = [argument.replace("RUN", str(finished)) for argument in arguments]
+        with pytest.raises((ValueError, TypeError), match=message) as error:
+            prepared(*arguments).run()
+        assert "\n" not in str(error.value)
 
 
 def test_a_run_without_a_checkpoint_is_refused(tmp_path):

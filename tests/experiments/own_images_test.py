@@ -112,17 +112,14 @@ def test_a_network_of_keras_is_trained_and_evaluated(folder, tmp_path, monkeypat
     assert prepared.run().outcomes["natural"].accuracy == run.evaluate()["natural"]
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
+def test_flags_of_other_networks_are_refused():
+    for flags, message in [
         ("--model=keras:MobileNet --width=0.5", "--width has no effect on a network of Keras's"),
         ("--model=resnet8 --weights=x.h5", "--weights is for --model=keras:NAME alone"),
         ("--model=resnet8 --unsafe", "--unsafe is for --model=FILE alone"),
-    ],
-)
-def test_flags_of_other_networks_are_refused(flags, message):
-    with pytest.raises(ValueError, match=message):
-        small.parsed(*flags.split())
+    ]:
+        with pytest.raises(ValueError, match=message):
+            small.parsed(*flags.split())
 
 
 def test_a_model_that_runs_code_is_trained_on_if_trusted(folder, tmp_path):

@@ -93,15 +93,12 @@ def test_a_figure_that_cannot_be_rendered_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
+def test_what_cannot_be_drawn_is_refused():
+    for arrays, message in [
         ({"a": []}, "^a must not be empty"),
         ({"a": [1.0, np.nan]}, "^a must be finite"),
         ({"a": [1.0], "b": [np.inf]}, "^b must be finite"),
         ({"a": ["x", "y"], "b": [1.0]}, "^b must be as many as a, 2, got 1"),
-    ],
-)
-def test_what_cannot_be_drawn_is_refused(arrays, message):
-    with pytest.raises(ValueError, match=message):
-        style.check(**arrays)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            style.check(**arrays)

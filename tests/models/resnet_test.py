@@ -87,9 +87,8 @@ def test_number_of_parameters_of_other_widths(width, classes, channels):
     assert counted(models.get("resnet8", **options)) == count(8, width, classes, channels)
 
 
-@pytest.mark.parametrize(
-    "options, error, message",
-    [
+def test_refuses_bad_options():
+    for options, error, message in [
         ({"depth": 33}, ValueError, r"depth must be 6n \+ 2 .*, got 33; nearest 32\."),
         ({"depth": 9}, ValueError, r"depth must be 6n \+ 2 .*, got 9; nearest 8\."),
         ({"depth": 2}, ValueError, r"depth must be in \[8, 1202\], got 2"),
@@ -102,18 +101,16 @@ def test_number_of_parameters_of_other_widths(width, classes, channels):
         ({"num_classes": 0}, ValueError, "num_classes must be at least 1, got 0"),
         ({"width": 0.01}, ValueError, "width must be at least 0.0625, got 0.01"),
         ({"width": "wide"}, TypeError, "width must be a number, got 'wide'"),
-    ],
-)
-def test_refuses_bad_options(options, error, message):
-    with pytest.raises(error, match=f"^{message}"):
-        resnet(**options)
+    ]:
+        with pytest.raises(error, match=f"^{message}"):
+            resnet(**options)
 
 
-@pytest.mark.parametrize("name, hint", [("resnt32", "resnet32"), ("resnet", "resnet8"), ("", None)])
-def test_get_refuses_unknown_names(name, hint):
-    hint = rf": did you mean '{hint}'\?" if hint else r"\."
-    with pytest.raises(ValueError, match=f"^unknown model '{name}'{hint} Allowed: resnet8, "):
-        models.get(name)
+def test_get_refuses_unknown_names():
+    for name, hint in [("resnt32", "resnet32"), ("resnet", "resnet8"), ("", None)]:
+        hint = rf": did you mean '{hint}'\?" if hint else r"\."
+        with pytest.raises(ValueError, match=f"^unknown model '{name}'{hint} Allowed: resnet8, "):
+            models.get(name)
 
 
 def test_get_refuses_a_depth_that_does_not_exist():

@@ -114,9 +114,8 @@ def test_weight_decay_skips_the_identity():
     np.testing.assert_array_equal(bias, [1, 0, 0, 0, 1, 0])
 
 
-@pytest.mark.parametrize(
-    "options, error, message",
-    [
+def test_refuses_bad_options():
+    for options, error, message in [
         ({"mode": "affin6"}, ValueError, "unknown mode 'affin6': did you mean 'affine6'"),
         ({"fill": "white"}, ValueError, r"unknown fill 'white'\. Allowed: black, mean"),
         ({"max_shift": 0}, ValueError, "max_shift must be more than 0, got 0"),
@@ -124,11 +123,9 @@ def test_weight_decay_skips_the_identity():
         ({"max_rotation": "far"}, TypeError, "max_rotation must be a number, got 'far'"),
         ({"depth": 33}, ValueError, "depth must be 6n"),
         ({"width": 0.01}, ValueError, "width must be at least 0.0625, got 0.01"),
-    ],
-)
-def test_refuses_bad_options(options, error, message):
-    with pytest.raises(error, match=f"^{message}"):
-        stn_resnet(**options)
+    ]:
+        with pytest.raises(error, match=f"^{message}"):
+            stn_resnet(**options)
 
 
 def bars(count, seed):

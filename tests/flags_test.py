@@ -151,6 +151,7 @@ TINY = {
     "test_images": 9,
     "training_accuracy_images": None,
     "checkpoint_every": 1,
+    "log_every": 1,
     "xla": "off",
 }
 

@@ -65,19 +65,22 @@ def test_a_model_is_read_from_disk(tmp_path, save):
     np.testing.assert_allclose(*gradients, atol=1e-5)
 
 
-def test_what_is_no_model_is_refused(tmp_path):
-    for name, message in [
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
         ("nothing.keras", "does not exist"),
         ("notes.txt", "must be a .keras or .h5 file or the folder of a SavedModel"),
         ("folder", "must be a .keras or .h5 file or the folder of a SavedModel"),
         ("broken.keras", "cannot be read"),
-    ]:
-        (tmp_path / "notes.txt").write_text("no model")
-        (tmp_path / "broken.keras").write_text("no model")
-        (tmp_path / "folder").mkdir()
-        with pytest.raises(ValueError, match=message) as error:
-            loading.load(tmp_path / name)
-        assert len(str(error.value)) < 500
+    ],
+)
+def test_what_is_no_model_is_refused(tmp_path, name, message):
+    (tmp_path / "notes.txt").write_text("no model")
+    (tmp_path / "broken.keras").write_text("no model")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match=message) as error:
+        loading.load(tmp_path / name)
+    assert len(str(error.value)) < 500
 
 
 def truncated(model, path):
@@ -110,11 +113,13 @@ def no_variables(model, path):
     return path / "folder"
 
 
-def test_a_damaged_model_is_refused_in_one_line(tmp_path):
-    for damage in [truncated, empty_archive, truncated_h5, damaged_graph, no_variables]:
-        with pytest.raises(ValueError, match="cannot be read") as error:
-            loading.load(damage(cases.network(), tmp_path))
-        assert "\n" not in str(error.value) and len(str(error.value)) < 500
+@pytest.mark.parametrize(
+    "damage", [truncated, empty_archive, truncated_h5, damaged_graph, no_variables]
+)
+def test_a_damaged_model_is_refused_in_one_line(tmp_path, damage):
+    with pytest.raises(ValueError, match="cannot be read") as error:
+        loading.load(damage(cases.network(), tmp_path))
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
 def test_a_saved_model_without_the_signature_is_refused(tmp_path):

@@ -197,8 +197,9 @@ def empty_class(root):
     (root / "cat").mkdir()
 
 
-def test_what_does_not_fit_is_refused(tmp_path):
-    for make, fraction, message in [
+@pytest.mark.parametrize(
+    ("make", "fraction", "message"),
+    [
         (lambda root: None, 0.2, "must hold a folder of images for each of at least two classes"),
         (lambda root: write(root, classes=("a",)), 0.2, "at least two classes, it holds 1"),
         (write, None, "has no folder of test images: give --test_fraction"),
@@ -207,11 +208,13 @@ def test_what_does_not_fit_is_refused(tmp_path):
         (lambda root: write(root, number=1), 0.5, "class 'dog' has 1 images, too few to hold"),
         (unknown_class, None, "unknown class in '.*test' 'dot': did you mean 'dog'"),
         (empty_class, 0.2, "class 'cat' has no images in"),
-    ]:
-        make(tmp_path)
-        with pytest.raises(ValueError, match=message) as error:
-            folder.from_folder(tmp_path, test_fraction=fraction)
-        assert "\n" not in str(error.value)
+    ],
+)
+def test_what_does_not_fit_is_refused(tmp_path, make, fraction, message):
+    make(tmp_path)
+    with pytest.raises(ValueError, match=message) as error:
+        folder.from_folder(tmp_path, test_fraction=fraction)
+    assert "\n" not in str(error.value)
 
 
 def test_a_folder_that_is_not_there(tmp_path):

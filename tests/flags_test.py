@@ -10,7 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from spatial_keras.data.images_on_disk import ImagesOnDisk
-from spatial_keras.experiments import train
+from spatial_keras.experiments import building, train
 from tests import small
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -119,7 +119,8 @@ def test_the_setting_of_imagenet():
         "steps": 450_000, "max_rotation": 30, "lambda_": None, "schedule": "paper",
     }  # fmt: skip
     assert {name: getattr(config, name) for name in expected} == expected
-    np.testing.assert_array_equal(config.transformations(224, 224).bounds, [24, 24, 30])
+    bounds = building.transformations(config, 224, 224).bounds
+    np.testing.assert_array_equal(bounds, [24, 24, 30])
     # 90 epochs of the 1,281,167 training images, to less than a tenth of one.
     assert abs(config.steps * config.batch_size / 1_281_167 - 90) < 0.1
 

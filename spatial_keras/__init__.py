@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from spatial_keras.geometry.warp import SpatialWarp
     from spatial_keras.training import defenses
     from spatial_keras.training.gradient_search import GradientSearch
+    from spatial_keras.training.grid_search import GridSearch
     from spatial_keras.training.losses import KLInvariance, LogitInvariance, Objective
     from spatial_keras.training.robust_model import RobustModel
-    from spatial_keras.training.search import GridSearch, Search, WorstOfK
+    from spatial_keras.training.search import Search
+    from spatial_keras.training.worst_of_k import WorstOfK
 
 __version__ = "0.2.0"
 
 # Name -> its module.
 _HOMES = {
     "GradientSearch": "training.gradient_search",
-    "GridSearch": "training.search",
+    "GridSearch": "training.grid_search",
     "KLInvariance": "training.losses",
     "LogitInvariance": "training.losses",
     "Objective": "training.losses",
@@ -34,7 +36,7 @@ _HOMES = {
     "Search": "training.search",
     "SpatialWarp": "geometry.warp",
     "TransformationSet": "geometry.transformations",
-    "WorstOfK": "training.search",
+    "WorstOfK": "training.worst_of_k",
     "callbacks": "callbacks",
     "data": "data",
     "defenses": "training.defenses",

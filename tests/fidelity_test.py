@@ -26,8 +26,8 @@ IMAGES, LABELS = oracles.images(BATCH), oracles.labels(BATCH)
 
 def build(name, monkeypatch=None, **options):
     """A compiled model, and a list of what its search will be asked and answer."""
-    options = {"step_sizes": (0.9, 0.6, 8), "grid_counts": COUNTS, "weight_decay": DECAY, **options}
-    model = defenses.get(name).build(oracles.classifier(), BOX, **options)
+    row = defenses.get(name).with_options({"pgd_step_sizes": (0.9, 0.6, 8), "grid_counts": COUNTS})
+    model = row.build(oracles.classifier(), BOX, **{"weight_decay": DECAY, **options})
     eager, record = monkeypatch is not None, []
     model.compile(tf.keras.optimizers.SGD(0.02), run_eagerly=eager, jit_compile=False)
     if eager:

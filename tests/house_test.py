@@ -290,7 +290,7 @@ def test_the_import_leaves_what_draws_tunes_and_fetches_alone():
 EXAMPLES = {
     "CyclicPadding": lambda: pose.CyclicPadding(2),
     "GradientSearch": lambda: spatial_keras.GradientSearch(
-        2, EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), (0.5, 1, 2), False, 3
+        2, EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), (0.5, 1, 2), "zero", 3
     ),
     "GridSampler": lambda: coordinates.GridSampler("polar", (16, 9), dtype="float64"),
     "GridSearch": lambda: spatial_keras.GridSearch(

@@ -11,10 +11,10 @@ from spatial_keras.configuration.run_config import (
     LARGEST_SEED,
     MOST_CANDIDATES,
     RunConfig,
-    check_grid_counts,
 )
 from spatial_keras.configuration.shard import Shard
 from spatial_keras.support import files
+from spatial_keras.training import grid_search
 
 MEASURES = ("natural", "random", "worst_of_k", "gradient", "grid", "attack")
 
@@ -174,7 +174,7 @@ class EvaluateConfig(Config):
             if getattr(self, name) != _DEFAULTS[name] and not {*measures} & {*self.measures}:
                 names = "' or '".join(measures)
                 raise ValueError(f"--{name} has no effect: '{names}' is not among --measures.")
-        check_grid_counts(self.grid_counts)
+        grid_search.check_counts("--grid_counts", self.grid_counts)
         if self.input_range[0] == self.input_range[1]:
             raise ValueError("--input_range must be two different numbers.")
         self._check_parts()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import pathlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from spatial_keras.configuration import choices, options, shared_options
 from spatial_keras.configuration.options import Config, option
+from spatial_keras.training.search import SEARCHES
 
 if TYPE_CHECKING:
     from spatial_keras.training.defenses import Defense
 
 LARGEST_SEED = 2**31 - 1
 # What nobody can mean, and no memory holds.
-MOST_POINTS, MOST_CANDIDATES = 10**6, 10**4
+MOST_CANDIDATES = 10**4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,14 +233,15 @@ class RunConfig(Config):
                 f"--profile_steps must end at step {self.steps} at most, the run's last, got "
                 f"{self.profile_steps[1]}."
             )
-        if self.pgd_step_sizes and not any(self.pgd_step_sizes):
-            raise ValueError("--pgd_step_sizes must not all be 0, got '0,0,0'.")
-        check_grid_counts(self.grid_counts)
-        defense = find_defense(self.defense)
-        if max(defense.k or 1, defense.steps or 1) > MOST_CANDIDATES:
+        for name, search_option in _SEARCH_OPTIONS.items():
+            value = getattr(self, name)
+            if value is not None and search_option.check:
+                search_option.check(f"--{name}", value)
+        search = self.row.search
+        if search is not None and search.num_candidates > search.most_candidates:
             raise ValueError(
-                f"--defense must search with {MOST_CANDIDATES} candidates or steps at most, got "
-                f"'{self.defense}'."
+                f"--defense must search with {search.most_candidates} candidates or steps at most, "
+                f"got '{self.defense}'."
             )
         if self.sync_batch_norm and self.xla == "on":
             raise ValueError("--sync_batch_norm does not go together with --xla=on.")
@@ -254,6 +255,13 @@ class RunConfig(Config):
             raise ValueError("--weights is for --model=keras:NAME alone.")
         if self.unsafe and not self.is_model_file:
             raise ValueError("--unsafe is for --model=FILE alone.")
+
+    @property
+    def row(self) -> Defense:
+        """The row of the table of defenses, with what the flags say of its search."""
+        set_ones = {name: getattr(self, name) for name in _SEARCH_OPTIONS}
+        set_ones = {name: value for name, value in set_ones.items() if value is not None}
+        return find_defense(self.defense).with_options(set_ones)
 
     def check_effects(self) -> None:
         """Raises ValueError if a flag that is set has no effect on the defense."""
@@ -321,26 +329,23 @@ def find_defense(name: str) -> Defense:
     return defenses.get(name)
 
 
-def check_grid_counts(counts: tuple[int, ...] | None) -> None:
-    """Raises ValueError if a grid has more points than can be meant."""
-    if counts and math.prod(counts) > MOST_POINTS:
-        raise ValueError(
-            f"--grid_counts must give {MOST_POINTS:,} points at most, got {math.prod(counts):,}."
-        )
-
-
 _FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
+# The fields that are arguments of searches.
+_SEARCH_OPTIONS = {
+    name: option for search in SEARCHES.values() for name, option in search.flags().items()
+}
 
 
 def ineffective(defense: Defense) -> dict[str, str]:
     """Returns the fields of a RunConfig that have no effect on a defense, and why."""
-    kind = defense.search_kind
-    searches = kind in ("gradient", "grid") or defense.k > 1
-    effects = {
-        "lambda_": (defense.regularizer is not None, "its loss has no regularizer"),
-        "search_from": (searches, "it does not search"),
-        "pgd_step_sizes": (kind == "gradient", "it does not search by pgd"),
-        "pgd_start": (kind == "gradient", "it does not search by pgd"),
-        "grid_counts": (kind == "grid", "it does not search a grid"),
+    found = {
+        name: f"it does not search by {search.prefix}"
+        for search in SEARCHES.values()
+        for name in search.flags()
+        if type(defense.search) is not search
     }
-    return {name: reason for name, (effective, reason) in effects.items() if not effective}
+    if defense.regularizer is None:
+        found["lambda_"] = "its loss has no regularizer"
+    if not defense.searches:
+        found["search_from"] = "it does not search"
+    return found

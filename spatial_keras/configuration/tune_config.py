@@ -119,7 +119,7 @@ class TuneConfig(Config):
             raise ValueError(
                 f"--lambdas has no effect on defense '{defense.name}': no regularizer."
             )
-        if self.ks and not defense.name.startswith("wo"):
+        if self.ks and defense.number != "k":
             raise ValueError(f"--ks has no effect on defense '{defense.name}': it has no k.")
         if self.space == Space():
             raise ValueError(

@@ -12,7 +12,7 @@ from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.models import batch_norm
-from spatial_keras.training import defenses, optimizers
+from spatial_keras.training import optimizers
 from spatial_keras.training.robust_model import RobustModel
 
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
@@ -74,7 +74,7 @@ def build_model(
     config: RunConfig, classifier: tf.keras.Model, dataset: data.Dataset
 ) -> RobustModel:
     """Returns the compiled RobustModel that trains the classifier on images of a data set."""
-    defense, xla = defenses.get(config.defense), uses_xla(config)
+    defense, xla = config.row, uses_xla(config)
     optimizer = optimizers.get(
         config.optimizer,
         config.learning_rate,
@@ -86,10 +86,7 @@ def build_model(
     model = defense.build(
         classifier,
         transformations(config, *dataset.input_shape[:2]),
-        warp(config, xla, differentiable=defense.search_kind == "gradient"),
-        step_sizes=config.pgd_step_sizes,
-        random_start=config.pgd_start != "zero",
-        grid_counts=config.grid_counts,
+        warp(config, xla, differentiable=defense.needs_gradient),
         weight_decay=0.0 if config.optimizer in optimizers.DECOUPLED else config.weight_decay,
         search_from=int(config.search_from * config.steps),
         seed=config.seed,

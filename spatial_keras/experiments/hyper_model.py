@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 
 import keras_tuner as kt
 
@@ -42,7 +41,7 @@ class ExperimentHyperModel(kt.HyperModel):
             chosen["learning_rate"] = _round(rate)
         if space.ks:
             k = hp.Choice("k", list(space.ks))
-            chosen["defense"] = re.sub(r"^wo\d+", f"wo{k}", self._config.defense)
+            chosen["defense"] = self._config.row.with_number(k).name
         # A trial of fewer steps has the whole schedule of the learning rate in them; so Hyperband's
         # longer trials begin anew instead of continuing the shorter ones.
         epochs = hp.values.get("tuner/epochs", EPOCHS)

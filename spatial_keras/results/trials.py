@@ -100,7 +100,7 @@ class Trials:
 
 def _value(trial: Trial, name: str) -> float:
     if name == "k":
-        return defenses.get(trial.config.defense).k
+        return defenses.get(trial.config.defense).search.arguments["k"]
     return trial.config.lambda_ if name == "lambda" else getattr(trial.config, name)
 
 

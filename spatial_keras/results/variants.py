@@ -23,8 +23,6 @@ _VARYING = (
 _DEFAULTS = RunConfig().texts()
 # What makes no difference, or what standard errors are over.
 _REPEATS = ("seed", "checkpoint_every", "log_every", "training_accuracy_images")
-_METHODS = {"at": "AT", "alp": "ALP", "klc": "KL-C", "kl": "KL", "l2": "L2"}
-_SEARCHES = {"worst_of_k": "Wo-{0.k}", "gradient": "S-PGD-{0.steps}", "grid": "grid"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,20 +49,19 @@ class Variant:
     @property
     def method(self) -> str:
         """The defense without its search and its images, as the paper writes it."""
-        parts = self.defense.name.split("_")
-        return "std*" if parts[-1] == "star" else _METHODS.get(parts[min(1, len(parts) - 1)], "std")
+        return self.defense.method
 
     @property
     def batch(self) -> str:
         """The images that the cross-entropy is on: "rob", "nat" or "mix"."""
-        return {"worst": "rob", "natural": "nat", "both": "mix"}[self.defense.cross_entropy]
+        return self.defense.images
 
     @property
     def search(self) -> str:
         """The search, as the paper writes it; nothing for std and std*."""
         if self.method.startswith("std"):
             return ""
-        return _SEARCHES[self.defense.search_kind].format(self.defense)
+        return self.defense.search.in_paper
 
 
 def comparable(
@@ -153,13 +150,16 @@ def _key(values: dict[str, str], also: Sequence[str]) -> tuple:
 
 
 def lines_over_k(found: Sequence[Variant]) -> list[list[int]]:
-    """Returns the numbers of the variants that differ in k only, by k."""
+    """Returns the numbers of the variants that differ only in k, or their search's other number."""
     lines: dict[tuple, list[int]] = {}
     for i, one in enumerate(found):
-        if one.search.startswith("Wo-"):
-            key = (one.method, one.batch, one.weight, *one.others.values())
-            lines.setdefault(key, []).append(i)
-    by_k = [sorted(line, key=lambda i: found[i].defense.k) for line in lines.values()]
+        if one.defense.number:
+            key = (one.defense.search.prefix, one.method, one.batch, one.weight)
+            lines.setdefault((*key, *one.others.values()), []).append(i)
+    by_k = [
+        sorted(line, key=lambda i: found[i].defense.search.num_candidates)
+        for line in lines.values()
+    ]
     return [line for line in by_k if len(line) > 1]
 
 
@@ -252,8 +252,9 @@ def cost_curves(found: Sequence[Variant]) -> list[figures.Curve]:
 def _passes(one: Variant) -> int:
     steps = int(one.others["steps"])
     search_from = int(float(one.others["search_from"]) * steps)
-    counts = [int(count) for count in one.others["grid_counts"].split(",") if count] or None
-    return passes.of_training(one.defense, steps, search_from, counts)
+    counts = [int(count) for count in one.others["grid_counts"].split(",") if count]
+    defense = one.defense.with_options({"grid_counts": counts} if counts else {})
+    return passes.of_training(defense, steps, search_from)
 
 
 def accuracies(found: Sequence[Variant], measure: str) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -78,6 +78,24 @@ def check_integer(name: str, value: int, low: int | None = None, high: int | Non
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     return check_range(name, int(value), low, high)
+
+
+def check_unclaimed(kind: str, name: str, new: Any, claimed: Mapping[str, Any]) -> str:
+    """Returns `name` if nothing else has it: what is defined anew keeps its own.
+
+    Args:
+      kind: what the name names, for the message.
+      name: the name.
+      new: the class or function that shall have it.
+      claimed: what has which name already.
+
+    Raises:
+      ValueError: another class or function has it.
+    """
+    old = claimed.get(name, new)
+    if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__):
+        raise ValueError(f"{kind} '{name}' is {old.__module__}.{old.__qualname__} already.")
+    return name
 
 
 def check_triple(name: str, values: Sequence[Any]) -> tuple[Any, Any, Any]:

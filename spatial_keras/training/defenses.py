@@ -4,13 +4,18 @@ A name is "std", "std_star", or a search, a method and a suffix: {wo{k}, pgd{n},
 klc, kl, l2} _ {nothing, nat, mix}. The search is the worst of k draws, n steps of gradient ascent,
 or all points of a grid. The suffix says which images the cross-entropy is taken on: worst-case
 ("rob" in the paper; no suffix), natural, or both.
+
+The table grows by searches (`register_search`), which all methods go with, and by methods
+(`register_method`), whose parts are found by name too (`register_regularizer`,
+`register_objective`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -18,29 +23,78 @@ import tensorflow as tf
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import validation
-from spatial_keras.training.gradient_search import GradientSearch
+from spatial_keras.training.losses import Objective, register_objective, register_regularizer
 from spatial_keras.training.robust_model import RobustModel
-from spatial_keras.training.search import GridSearch, Search, WorstOfK
+from spatial_keras.training.search import SEARCHES, Search, SearchOption, register_search
+from spatial_keras.training.worst_of_k import WorstOfK
 
-# search: (kind, what the number in the name is)
-_SEARCHES = {"wo": ("worst_of_k", "k"), "pgd": ("gradient", "steps"), "grid": ("grid", None)}
-SEARCH_KINDS = tuple(kind for kind, _ in _SEARCHES.values())
-# method: (regularizer, lambda, objective of the search)
-_METHODS = {
-    "at": (None, 0.0, "ce"),
-    "alp": ("l2", 1.0, "ce"),
-    "klc": ("kl", 8.0, "ce"),
-    "kl": ("kl", 8.0, "kl"),
-    "l2": ("l2", 1.0, "l2"),
-}
+__all__ = [
+    "Defense",
+    "Method",
+    "SearchOption",
+    "get",
+    "register_method",
+    "register_objective",
+    "register_regularizer",
+    "register_search",
+]
+
 _SUFFIXES = {"": "worst", "nat": "natural", "mix": "both"}
-# Where the objectives of the table differ, the cross-entropy's images are searched for apart.
-_SECOND_SEARCH = {("kl", "mix"), ("l2", ""), ("l2", "mix")}
-_EXAMPLES = (
-    "std",
-    "std_star",
-    *(f"{search}_{method}" for search in ("wo10", "pgd5", "grid") for method in _METHODS),
+# Attributes of a Defense that are arguments of RobustModel.
+_TRAINED_WITH = (
+    "cross_entropy",
+    "objective",
+    "cross_entropy_objective",
+    "regularizer",
+    "regularizer_weight",
+    "shift",
 )
+_IN_PAPER = {"worst": "rob", "natural": "nat", "both": "mix"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """What is minimized beside the cross-entropy, and what is searched with: "kl" in "wo10_kl".
+
+    Attributes:
+      in_paper: its name as people write it, such as "KL-C".
+      regularizer: its name, or a Loss of (natural logits, worst-case logits); None for none.
+      regularizer_weight: lambda.
+      objective: what the search maximizes.
+      apart: the suffixes of the rows in which the cross-entropy's images are searched for apart,
+        with the cross-entropy: "" or "mix".
+    """
+
+    in_paper: str
+    regularizer: str | tf.keras.losses.Loss | None = None
+    regularizer_weight: float = 0.0
+    objective: str | Objective = "ce"
+    apart: Collection[str] = ()
+
+
+METHODS = {
+    "at": Method("AT"),
+    "alp": Method("ALP", "l2", 1.0),
+    "klc": Method("KL-C", "kl", 8.0),
+    "kl": Method("KL", "kl", 8.0, "kl", apart=("mix",)),
+    "l2": Method("L2", "l2", 1.0, "l2", apart=("", "mix")),
+}
+
+
+def register_method(name: str, method: Method) -> None:
+    """Makes a method known by name: with each search and suffix it is a row of the table.
+
+    Args:
+      name: small letters and digits, such as "js" for the row "wo10_js".
+      method: what it is.
+
+    Raises:
+      ValueError: the name has other characters, or is that of another method.
+    """
+    if not re.fullmatch("[a-z][a-z0-9]*", name) or name in _SUFFIXES:
+        raise ValueError(f"a method's name must be small letters and digits, got '{name}'.")
+    if METHODS.setdefault(name, method) != method:
+        raise ValueError(f"method '{name}' is {METHODS[name]} already.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,37 +103,68 @@ class Defense:
 
     Attributes:
       name: the row's name.
-      search_kind: "worst_of_k", "gradient", "grid", or None for no search.
-      k: candidates per image of the worst-of-k search.
-      steps: gradient steps of the gradient search.
+      search: finds the worst-case images, over the paper's S until it is built; None for none.
       cross_entropy: images the cross-entropy is taken on: "natural", "worst" or "both".
       objective: what the search maximizes.
       cross_entropy_objective: what a second search, for the cross-entropy's images, maximizes.
-      regularizer: "kl", "l2" or None.
+      regularizer: its name, a Loss, or None.
       regularizer_weight: lambda.
       shift: natural images are shifted at random by up to this many pixels.
+      method: what is minimized as people write it, without search and images, such as "KL-C".
     """
 
     name: str
-    search_kind: str | None = None
-    k: int = 0
-    steps: int = 0
+    search: Search | None = dataclasses.field(default=None, compare=False)
     cross_entropy: str = "worst"
-    objective: str = "ce"
-    cross_entropy_objective: str | None = None
-    regularizer: str | None = None
+    objective: str | Objective = "ce"
+    cross_entropy_objective: str | Objective | None = None
+    regularizer: str | tf.keras.losses.Loss | None = None
     regularizer_weight: float = 0.0
     shift: int = 0
+    method: str = "std"
+
+    @property
+    def searches(self) -> bool:
+        """Whether training searches, beyond drawing at random."""
+        return self.search is not None and self.search.searches
+
+    @property
+    def number(self) -> str | None:
+        """What the number in its name is, such as "k" of "wo10_kl"; None if there is none."""
+        is_named = self.search is not None and self.name.startswith(self.search.prefix)
+        return self.search.number if is_named else None
+
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether its warp must be differentiable in the parameters."""
+        return self.search is not None and self.search.needs_gradient
+
+    @property
+    def images(self) -> str:
+        """The images that the cross-entropy is on, as the paper says it: "rob", "nat" or "mix"."""
+        return _IN_PAPER[self.cross_entropy]
+
+    def with_number(self, number: int) -> Defense:
+        """Returns the row with this number in its search, such as "wo3_kl" for "wo10_kl"."""
+        return get(f"{self.search.prefix}{number}_{self.name.split('_', 1)[1]}")
+
+    def with_options(self, options: Mapping[str, Any]) -> Defense:
+        """Returns this row with other arguments of its search.
+
+        Args:
+          options: by the flags' names, such as "pgd_start"; those of other searches are left out.
+        """
+        if self.search is None:
+            return self
+        flags = self.search.flags()
+        arguments = {flags[name].name: value for name, value in options.items() if name in flags}
+        return dataclasses.replace(self, search=self.search.replace(**arguments))
 
     def build(
         self,
         classifier: tf.keras.Model,
         transformations: TransformationSet | None = None,
         warp: SpatialWarp | None = None,
-        *,
-        step_sizes: Sequence[float] | None = None,
-        random_start: bool = True,
-        grid_counts: Sequence[int] | None = None,
         **options: Any,
     ) -> RobustModel:
         """Wraps a classifier in a RobustModel that trains with this defense.
@@ -88,58 +173,13 @@ class Defense:
           classifier: a built model that maps images to logits.
           transformations: the set S; the paper's by default.
           warp: applies the transformations.
-          step_sizes: see `search`.
-          random_start: see `search`.
-          grid_counts: see `search`.
           **options: further arguments of RobustModel, such as seed, weight_decay, xla; those that
-            the table sets, such as regularizer_weight, may be overridden.
+            the table sets, such as regularizer_weight or search, may be overridden.
         """
-        arguments = {
-            "search": self.search(
-                transformations,
-                warp,
-                step_sizes=step_sizes,
-                random_start=random_start,
-                grid_counts=grid_counts,
-            ),
-            "cross_entropy": self.cross_entropy,
-            "objective": self.objective,
-            "cross_entropy_objective": self.cross_entropy_objective,
-            "regularizer": self.regularizer,
-            "regularizer_weight": self.regularizer_weight,
-            "shift": self.shift,
-        }
+        arguments = {name: getattr(self, name) for name in _TRAINED_WITH}
+        if self.search is not None:
+            arguments["search"] = self.search.replace(transformations=transformations, warp=warp)
         return RobustModel(classifier, **{**arguments, **options})
-
-    def search(
-        self,
-        transformations: TransformationSet | None = None,
-        warp: SpatialWarp | None = None,
-        *,
-        step_sizes: Sequence[float] | None = None,
-        random_start: bool = True,
-        grid_counts: Sequence[int] | None = None,
-    ) -> Search | None:
-        """Builds this defense's search; None if it has none.
-
-        Args:
-          transformations: the set S; the paper's by default.
-          warp: applies the transformations.
-          step_sizes: of pgd's steps in tx, ty (pixels) and rotation (degrees), with no effect on
-            other searches; a quarter of each bound by default.
-          random_start: whether pgd starts at a random point, with no effect on other searches.
-          grid_counts: the grid's points in tx, ty and rotation, with no effect on other searches;
-            the paper's 5 x 5 x 31 by default.
-        """
-        if self.search_kind is None:
-            return None
-        kind = validation.check_name("search", self.search_kind, SEARCH_KINDS)
-        if kind == "worst_of_k":
-            return WorstOfK(self.k, transformations, warp)
-        if kind == "grid":
-            counts = {} if grid_counts is None else {"counts": grid_counts}
-            return GridSearch(transformations=transformations, warp=warp, **counts)
-        return GradientSearch(self.steps, transformations, warp, step_sizes, random_start)
 
 
 def get(name: str | Defense) -> Defense:
@@ -156,34 +196,37 @@ def get(name: str | Defense) -> Defense:
     if name == "std":
         return Defense(name, cross_entropy="natural", shift=4)
     if name == "std_star":
-        return Defense(name, search_kind="worst_of_k", k=1)
-    parts = r"((?:wo|pgd)(?=[0-9])|grid(?=_))(0|[1-9][0-9]*|)_([a-z0-9]+?)(?:_(nat|mix))?"
+        return Defense(name, WorstOfK(1), method="std*")
+    parts = r"([a-z]+)(0|[1-9][0-9]*|)_([a-z0-9]+?)(?:_(nat|mix))?"
     match = re.fullmatch(parts, name)
-    if not match or match[3] not in _METHODS:
-        raise ValueError(validation.unknown_name("defense", name, _EXAMPLES))
-    prefix, number, method, suffix = match.groups(default="")
-    regularizer, weight, objective = _METHODS[method]
-    if regularizer is None and suffix == "nat":
+    prefix, number, method, suffix = match.groups(default="") if match else [""] * 4
+    kind = SEARCHES.get(prefix)
+    if kind is None or method not in METHODS or bool(number) != bool(kind.number):
+        raise ValueError(validation.unknown_name("defense", name, _examples()))
+    row = METHODS[method]
+    if row.regularizer is None and suffix == "nat":
         raise ValueError(
-            f"defense '{name}' trains on natural images alone and searches in vain; 'at' takes "
-            "no suffix or '_mix'."
+            f"defense '{name}' trains on natural images alone and searches in vain; '{method}' "
+            "takes no suffix or '_mix'."
         )
+    if number == "0":
+        raise ValueError(f"{kind.number} must be at least 1 in defense '{name}', got 0.")
     return Defense(
         name,
-        **_described_search(name, prefix, number),
+        kind(**{kind.number: int(number)} if number else {}),
         cross_entropy=_SUFFIXES[suffix],
-        objective=objective,
-        cross_entropy_objective="ce" if (method, suffix) in _SECOND_SEARCH else None,
-        regularizer=regularizer,
-        regularizer_weight=weight,
+        objective=row.objective,
+        cross_entropy_objective="ce" if suffix in row.apart else None,
+        regularizer=row.regularizer,
+        regularizer_weight=row.regularizer_weight,
+        method=row.in_paper,
     )
 
 
-def _described_search(name: str, prefix: str, number: str) -> dict[str, Any]:
-    """Returns the fields of a Defense that describe its search."""
-    kind, count = _SEARCHES[prefix]
-    if count is None:
-        return {"search_kind": kind}
-    if int(number) < 1:
-        raise ValueError(f"{count} must be at least 1 in defense '{name}', got {int(number)}.")
-    return {"search_kind": kind, count: int(number)}
+def _examples() -> list[str]:
+    """Returns names of the table: of each search with its usual number, without suffixes."""
+    found = ["std", "std_star"]
+    for prefix, kind in SEARCHES.items():
+        number = inspect.signature(kind).parameters[kind.number].default if kind.number else ""
+        found += [f"{prefix}{number}_{method}" for method in METHODS]
+    return found

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from spatial_keras.geometry.transformations import TransformationSet
-from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import validation
-from spatial_keras.training import losses
-from spatial_keras.training.search import Search
+from spatial_keras.training.search import Classifier, Search, SearchOption, register_search
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from spatial_keras.geometry.transformations import TransformationSet
+    from spatial_keras.geometry.warp import SpatialWarp
+    from spatial_keras.training import losses
+else:
+    from spatial_keras.support.lazy import tf
+
+_STARTS = ("random", "zero")
+# Passes of the network: forwards, and back to the image.
+_TO_THE_IMAGE = 2
 
 
-@tf.keras.utils.register_keras_serializable("spatial_keras")
+def _check_step_sizes(name: str, sizes: Sequence[float]) -> tuple[float, ...]:
+    if not any(sizes):
+        raise ValueError(f"{name} must not all be 0, got '{','.join(f'{s:g}' for s in sizes)}'.")
+    return tuple(sizes)
+
+
+@register_search("spatial_keras")
 class GradientSearch(Search):
     """S-PGD: signed gradient ascent on (tx, ty, rotation), projected onto S after every step.
 
@@ -30,16 +44,37 @@ class GradientSearch(Search):
         gradient in the parameters: "auto" or "gather".
       step_sizes: how far one step moves tx, ty (pixels) and rotation (degrees); by default a
         quarter of each bound. The original's are (2, 2, 2).
-      random_start: start at a uniform draw from S; else at the untouched image, where "kl" and "l2"
-        have no gradient.
+      start: "random", at a uniform draw from S; or "zero", at the untouched image, where "kl" and
+        "l2" have no gradient.
       images_per_pass: how many images go through the network at once; None for the whole batch
         (fastest). Fewer need less memory.
 
     Raises:
       TypeError: steps or images_per_pass is not an integer, or a step size not a number.
       ValueError: steps or images_per_pass is less than 1, a step size is negative, there are not
-        three of them, or the warp has no gradient.
+        three of them, they are all 0, the start is another one, or the warp has no gradient.
     """
+
+    prefix, number = "pgd", "steps"
+    passes_per_candidate, needs_gradient, searches = _TO_THE_IMAGE, True, True
+    options = (
+        SearchOption(
+            "step_sizes",
+            float,
+            "Of pgd's steps in tx, ty (pixels) and rotation (degrees), e.g. 2,2,2, the original's; "
+            "default: a quarter of each bound.",
+            count=3,
+            low=0,
+            most=2048,
+            check=_check_step_sizes,
+        ),
+        SearchOption(
+            "start",
+            str,
+            "Where pgd starts: at a random point or at the untouched image; default: random.",
+            choices=_STARTS,
+        ),
+    )
 
     def __init__(
         self,
@@ -47,7 +82,7 @@ class GradientSearch(Search):
         transformations: TransformationSet | None = None,
         warp: SpatialWarp | None = None,
         step_sizes: Sequence[float] | None = None,
-        random_start: bool = True,
+        start: str = "random",
         images_per_pass: int | None = None,
     ) -> None:
         super().__init__(transformations, warp)
@@ -56,26 +91,37 @@ class GradientSearch(Search):
         self.steps = validation.check_integer("steps", steps, 1)
         if step_sizes is not None:
             step_sizes = validation.check_triple("step_sizes", step_sizes)
-            step_sizes = tuple(
-                float(validation.check_range("step_sizes", s, 0)) for s in step_sizes
+            step_sizes = _check_step_sizes(
+                "step_sizes",
+                [float(validation.check_range("step_sizes", s, 0)) for s in step_sizes],
             )
         self.step_sizes = step_sizes
-        self.random_start = random_start
+        self.start = validation.check_name("start", start, _STARTS)
         if images_per_pass is not None:
             validation.check_integer("images_per_pass", images_per_pass, 1)
         self.images_per_pass = images_per_pass
 
+    @property
+    def in_paper(self) -> str:
+        """S-PGD-n."""
+        return f"S-PGD-{self.steps}"
+
+    @property
+    def num_candidates(self) -> int:
+        """The number of steps."""
+        return self.steps
+
     def check_objective(self, objective: losses.Objective) -> None:
         """Raises ValueError if the objective has no gradient at the start; see `Search`."""
-        if objective.reference == "natural" and not self.random_start:
+        if objective.reference == "natural" and self.start == "zero":
             raise ValueError(
-                f"S-PGD on '{objective.name}' needs random_start: at the untouched image its "
+                f"S-PGD on '{objective.name}' needs a random start: at the untouched image its "
                 "gradient vanishes."
             )
 
     def __call__(
         self,
-        classifier: tf.keras.Model,
+        classifier: Classifier,
         images: tf.Tensor,
         labels: tf.Tensor,
         objective: losses.Objective,
@@ -88,20 +134,20 @@ class GradientSearch(Search):
         """
         self.check_objective(objective)
         start = tf.zeros([tf.shape(images)[0], 3])
-        if self.random_start:
+        if self.start == "random":
             start = self.transformations.sample_batch(seed, tf.shape(images)[0])
         return self.ascend(classifier, images, labels, objective, start)
 
     def ascend(
         self,
-        classifier: tf.keras.Model,
+        classifier: Classifier,
         images: tf.Tensor,
         labels: tf.Tensor,
         objective: losses.Objective,
         start: tf.Tensor,
     ) -> tf.Tensor:
         """Returns the last point of the ascent from parameters [batch, 3]; see `Search`."""
-        reference = self._reference(classifier, images, labels, objective)
+        reference = objective.reference_of(classifier, images, labels)
         ascend = functools.partial(self._ascend, classifier, objective)
         per_pass, number = self.images_per_pass, images.shape[0]
         if per_pass is None or (number is not None and number <= per_pass):
@@ -110,7 +156,7 @@ class GradientSearch(Search):
 
     def _ascend(
         self,
-        classifier: tf.keras.Model,
+        classifier: Classifier,
         objective: losses.Objective,
         images: tf.Tensor,
         reference: tf.Tensor,
@@ -121,7 +167,7 @@ class GradientSearch(Search):
         def advance(i: tf.Tensor, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(parameters)
-                values = self._values(classifier, objective, images, reference, parameters[:, None])
+                values = self.values(classifier, objective, images, reference, parameters[:, None])
                 # The sum: in inference mode no image's value depends on another image.
                 total = tf.reduce_sum(values)
             gradient = tape.gradient(total, parameters)
@@ -132,16 +178,6 @@ class GradientSearch(Search):
             return i + 1, self.transformations.clip(parameters + step_sizes * direction)
 
         return tf.while_loop(lambda i, _: i < self.steps, advance, (0, start))[1]
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "steps": self.steps,
-            **super().get_config(),
-            "step_sizes": self.step_sizes and list(self.step_sizes),
-            "random_start": self.random_start,
-            "images_per_pass": self.images_per_pass,
-        }
 
 
 def _in_passes(

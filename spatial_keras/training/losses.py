@@ -8,56 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
 from spatial_keras.support import validation
 
 _PROBABILITY_FLOOR = 1e-8
-
-
-@tf.keras.utils.register_keras_serializable("spatial_keras")
-def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of the softmax of the logits with the labels.
-
-    Args:
-      labels: class numbers, integer [batch], or distributions, [batch, classes].
-      logits: [batch, classes].
-
-    Returns:
-      float32 [batch].
-    """
-    logits = _at_least_float32(logits)
-    labels = tf.convert_to_tensor(labels)
-    if labels.shape.rank == 2 and labels.shape[1] == logits.shape[1]:
-        return tf.nn.softmax_cross_entropy_with_logits(tf.cast(labels, logits.dtype), logits)
-    labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-
-
-@tf.keras.utils.register_keras_serializable("spatial_keras")
-def kl_divergence(natural_logits: tf.Tensor, worst_logits: tf.Tensor) -> tf.Tensor:
-    """KL(natural || worst) between softmax predictions, for each example.
-
-    Probabilities are raised by 1e-8 and renormalized, as in the paper's code.
-
-    Args:
-      natural_logits: f(x), [batch, classes].
-      worst_logits: f(T(x, t)), [batch, classes].
-
-    Returns:
-      float32 [batch].
-    """
-    natural, worst = _probabilities(natural_logits), _probabilities(worst_logits)
-    return tf.reduce_sum(natural * (tf.math.log(natural) - tf.math.log(worst)), axis=-1)
-
-
-@tf.keras.utils.register_keras_serializable("spatial_keras")
-def squared_distance(natural_logits: tf.Tensor, worst_logits: tf.Tensor) -> tf.Tensor:
-    """||f(x) - f(T(x, t))||^2 between logits, for each example; arguments as `kl_divergence`."""
-    difference = _at_least_float32(natural_logits) - _at_least_float32(worst_logits)
-    return tf.reduce_sum(difference**2, axis=-1)
 
 
 @tf.keras.utils.register_keras_serializable("spatial_keras")
@@ -76,6 +33,21 @@ class Objective:
     name: str
     function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     reference: str
+
+    def reference_of(
+        self, classifier: Callable[..., tf.Tensor], images: tf.Tensor, labels: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns what the function compares with, the same for all transformations of the images.
+
+        Args:
+          classifier: maps images to logits; it runs in inference mode.
+          images: the untransformed ones, [batch, height, width, channels].
+          labels: class numbers, integer [batch], or distributions, [batch, classes].
+
+        Returns:
+          The labels or logits [batch, classes].
+        """
+        return classifier(images, training=False) if self.reference == "natural" else labels
 
     def get_config(self) -> dict[str, str]:
         """Returns the attributes, with the registered name of the function.
@@ -107,18 +79,78 @@ class Objective:
         return cls(**{**config, "function": function})
 
 
-OBJECTIVES = {
-    objective.name: objective
-    for objective in (
-        Objective("ce", cross_entropy, "labels"),
-        Objective("kl", kl_divergence, "natural"),
-        Objective("l2", squared_distance, "natural"),
-    )
-}
+OBJECTIVES: dict[str, Objective] = {}
+_Function = TypeVar("_Function", bound=Callable[[tf.Tensor, tf.Tensor], tf.Tensor])
+
+
+def register_objective(
+    name: str, package: str, reference: str = "natural"
+) -> Callable[[_Function], _Function]:
+    """Returns a decorator of a function by which it is found as an objective of this name.
+
+    Args:
+      name: the objective's.
+      package: of the function, in saved models (`tf.keras.utils.register_keras_serializable`).
+      reference: see `Objective`.
+
+    Raises:
+      ValueError: the name is that of another function.
+    """
+
+    def register(function: _Function) -> _Function:
+        functions = {key: objective.function for key, objective in OBJECTIVES.items()}
+        validation.check_unclaimed("objective", name, function, functions)
+        OBJECTIVES[name] = Objective(name, function, reference)
+        return tf.keras.utils.register_keras_serializable(package)(function)
+
+    return register
+
+
+@register_objective("ce", "spatial_keras", "labels")
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of the softmax of the logits with the labels.
+
+    Args:
+      labels: class numbers, integer [batch], or distributions, [batch, classes].
+      logits: [batch, classes].
+
+    Returns:
+      float32 [batch].
+    """
+    logits = _at_least_float32(logits)
+    labels = tf.convert_to_tensor(labels)
+    if labels.shape.rank == 2 and labels.shape[1] == logits.shape[1]:
+        return tf.nn.softmax_cross_entropy_with_logits(tf.cast(labels, logits.dtype), logits)
+    labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+@register_objective("kl", "spatial_keras", "natural")
+def kl_divergence(natural_logits: tf.Tensor, worst_logits: tf.Tensor) -> tf.Tensor:
+    """KL(natural || worst) between softmax predictions, for each example.
+
+    Probabilities are raised by 1e-8 and renormalized, as in the paper's code.
+
+    Args:
+      natural_logits: f(x), [batch, classes].
+      worst_logits: f(T(x, t)), [batch, classes].
+
+    Returns:
+      float32 [batch].
+    """
+    natural, worst = _probabilities(natural_logits), _probabilities(worst_logits)
+    return tf.reduce_sum(natural * (tf.math.log(natural) - tf.math.log(worst)), axis=-1)
+
+
+@register_objective("l2", "spatial_keras", "natural")
+def squared_distance(natural_logits: tf.Tensor, worst_logits: tf.Tensor) -> tf.Tensor:
+    """||f(x) - f(T(x, t))||^2 between logits, for each example; arguments as `kl_divergence`."""
+    difference = _at_least_float32(natural_logits) - _at_least_float32(worst_logits)
+    return tf.reduce_sum(difference**2, axis=-1)
 
 
 def get_objective(objective: str | Objective) -> Objective:
-    """Returns the objective of this name: "ce", "kl" or "l2"; an Objective is returned as it is.
+    """Returns the objective of this name, such as "ce"; an Objective is returned as it is.
 
     Raises:
       ValueError: no objective has this name.
@@ -128,7 +160,29 @@ def get_objective(objective: str | Objective) -> Objective:
     return OBJECTIVES[validation.check_name("objective", objective, OBJECTIVES)]
 
 
-@tf.keras.utils.register_keras_serializable("spatial_keras")
+REGULARIZERS: dict[str, type[tf.keras.losses.Loss]] = {}
+_Loss = TypeVar("_Loss", bound=type[tf.keras.losses.Loss])
+
+
+def register_regularizer(name: str, package: str) -> Callable[[_Loss], _Loss]:
+    """Returns a decorator of a Loss class by which it is found as a regularizer of this name.
+
+    Args:
+      name: the regularizer's.
+      package: of the class, in saved models (`tf.keras.utils.register_keras_serializable`).
+
+    Raises:
+      ValueError: the name is that of another class.
+    """
+
+    def register(loss: _Loss) -> _Loss:
+        REGULARIZERS[validation.check_unclaimed("regularizer", name, loss, REGULARIZERS)] = loss
+        return tf.keras.utils.register_keras_serializable(package)(loss)
+
+    return register
+
+
+@register_regularizer("kl", "spatial_keras")
 class KLInvariance(tf.keras.losses.Loss):
     """The regularizer KL(softmax f(x) || softmax f(T(x, t))) of the paper's KL and KL-C.
 
@@ -148,7 +202,7 @@ class KLInvariance(tf.keras.losses.Loss):
         return kl_divergence(y_true, y_pred)
 
 
-@tf.keras.utils.register_keras_serializable("spatial_keras")
+@register_regularizer("l2", "spatial_keras")
 class LogitInvariance(tf.keras.losses.Loss):
     """The regularizer ||f(x) - f(T(x, t))||^2 / 4 on logits, of the paper's l2 and ALP.
 
@@ -168,13 +222,10 @@ class LogitInvariance(tf.keras.losses.Loss):
         return squared_distance(y_true, y_pred) / 4
 
 
-REGULARIZERS = {"kl": KLInvariance, "l2": LogitInvariance}
-
-
 def get_regularizer(
     regularizer: str | tf.keras.losses.Loss | None,
 ) -> tf.keras.losses.Loss | None:
-    """Returns the regularizer of this name: "kl" or "l2"; a Loss or None as it is.
+    """Returns a new regularizer of this name, such as "kl"; a Loss or None as it is.
 
     Raises:
       TypeError: neither a name nor a Keras Loss.

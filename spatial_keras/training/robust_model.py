@@ -12,11 +12,12 @@ from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import compat, validation
 from spatial_keras.training import batches, losses, replicas
-from spatial_keras.training.search import Search
+from spatial_keras.training.search import Search, register_with_keras
 
 CROSS_ENTROPY_ON = ("natural", "worst", "both")
 # The arguments that are objects with configurations of their own.
 _OBJECTS = ("classifier", "search", "objective", "cross_entropy_objective", "regularizer")
+register_with_keras()
 # Places in the seed of a step, so that its draws are independent of each other.
 _SHIFT, _SEARCH, _CROSS_ENTROPY_SEARCH = range(3)
 

@@ -2,48 +2,131 @@
 
 A search takes a classifier, images, labels, an objective and a seed, and returns for each image
 parameters in S at which the objective is high. The classifier runs in inference mode.
+
+All that others need to know of a search stands in its class: how rows of the table and the paper
+name it, what it costs, which of its arguments are flags. `register_search` makes it known by name.
+Commands read that before they load TensorFlow, so the modules of searches import it when they run.
 """
 
 from __future__ import annotations
 
-import abc
+import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+import inspect
+import re
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import tensorflow as tf
-
-from spatial_keras.geometry import sampling
-from spatial_keras.geometry.transformations import TransformationSet
-from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import validation
-from spatial_keras.training import losses
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from spatial_keras.geometry.transformations import TransformationSet
+    from spatial_keras.geometry.warp import SpatialWarp
+    from spatial_keras.training import losses
+else:
+    from spatial_keras.support.lazy import tf
+
+# Maps images [batch, height, width, channels] and `training` to logits [batch, classes].
+Classifier = Callable[..., "tf.Tensor"]
 
 
-class Search(abc.ABC):
+@dataclasses.dataclass(frozen=True)
+class SearchOption:
+    """An argument of a search that is a flag of the commands too, --PREFIX_NAME.
+
+    Attributes:
+      name: the argument's.
+      kind: str, int or float: the type of a value.
+      help: what it is, with its unit and its default.
+      count: how many values there are, in a tuple; None for a single one.
+      choices: the texts allowed.
+      low: the smallest number allowed.
+      most: the largest number that anybody can mean.
+      check: check(name, value) raises ValueError or TypeError for what these let pass.
+    """
+
+    name: str
+    kind: type
+    help: str
+    count: int | None = None
+    choices: tuple[str, ...] | None = None
+    low: float | None = None
+    most: float | None = None
+    check: Callable[[str, Any], Any] | None = None
+
+
+class Search:
     """Finds for each image a transformation in S of high objective.
+
+    A search of one's own overrides `candidates`, where it judges candidates that it knows
+    beforehand, or `__call__`. The arguments of its constructor are attributes of the same name.
+
+    Attributes:
+      prefix: begins the names of its rows in the table of defenses, such as "wo"; small letters.
+      number: the argument that the number in these names is, such as "k" in "wo10_kl"; None if
+        there is none.
+      num_candidates: how many candidates it judges for each image.
+      passes_per_candidate: passes of the network that one costs (`training.passes`).
+      most_candidates: more than these nobody can mean.
+      needs_gradient: whether its warp must be differentiable in the parameters.
+      options: its arguments that are flags.
 
     Args:
       transformations: the set S; the paper's by default.
       warp: applies the transformations; `SpatialWarp()` by default.
     """
 
+    prefix: ClassVar[str]
+    number: ClassVar[str | None] = None
+    num_candidates: int
+    passes_per_candidate: ClassVar[int] = 1
+    most_candidates: ClassVar[int] = 10_000
+    needs_gradient: ClassVar[bool] = False
+    options: ClassVar[tuple[SearchOption, ...]] = ()
+    # How many candidates of each image go through the network at once; None for all.
+    candidates_per_pass: int | None = None
+
     def __init__(
         self, transformations: TransformationSet | None = None, warp: SpatialWarp | None = None
     ) -> None:
+        from spatial_keras.geometry.transformations import TransformationSet
+        from spatial_keras.geometry.warp import SpatialWarp
+
         self.transformations = TransformationSet() if transformations is None else transformations
         self.warp = SpatialWarp() if warp is None else warp
 
-    @abc.abstractmethod
+    @property
+    def in_paper(self) -> str:
+        """Its name as people write it, such as "Wo-10"."""
+        number = "" if self.number is None else f"-{self.arguments[self.number]}"
+        return f"{self.prefix}{number}"
+
+    @property
+    def searches(self) -> bool:
+        """Whether there is anything to search: a single candidate is a draw, and costs no pass."""
+        return self.num_candidates > 1
+
+    def candidates(self, batch_size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the parameters to judge for each image, [batch_size, candidates, 3].
+
+        Args:
+          batch_size: the number of images.
+          seed: see `__call__`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has neither candidates nor __call__.")
+
     def __call__(
         self,
-        classifier: tf.keras.Model,
+        classifier: Classifier,
         images: tf.Tensor,
         labels: tf.Tensor,
         objective: losses.Objective,
         seed: tf.Tensor,
     ) -> tf.Tensor:
-        """Returns the worst parameters found.
+        """Returns the worst parameters found: by default the worst of the candidates.
 
         Args:
           classifier: maps images to logits [batch, classes].
@@ -56,43 +139,61 @@ class Search(abc.ABC):
         Returns:
           (tx, ty, rotation) in pixels and degrees, float32 [batch, 3].
         """
+        candidates = self.candidates(tf.shape(images)[0], seed)
+        if candidates.shape[1] == 1:
+            return candidates[:, 0]
+        return self.worst_of(candidates, classifier, images, labels, objective)
 
-    def check_objective(self, objective: losses.Objective) -> None:  # noqa: B027 - most take any
+    def check_objective(self, objective: losses.Objective) -> None:
         """Raises ValueError if this search cannot maximize the objective; by default it can."""
 
-    def _worst_of(
+    def worst_of(
         self,
         candidates: tf.Tensor,
-        per_pass: int,
-        classifier: tf.keras.Model,
+        classifier: Classifier,
         images: tf.Tensor,
         labels: tf.Tensor,
         objective: losses.Objective,
     ) -> tf.Tensor:
-        """Returns of candidates [batch, k, 3] each image's worst, judging `per_pass` at once."""
-        reference = self._reference(classifier, images, labels, objective)
-        judge = functools.partial(self._values, classifier, objective, images, reference)
+        """Returns each image's candidate of the highest objective, of equal ones the first.
+
+        Args:
+          candidates: parameters [batch, n, 3].
+          classifier: see `__call__`, as the others.
+          images: the images.
+          labels: the labels.
+          objective: what to maximize.
+
+        Returns:
+          Parameters [batch, 3].
+        """
+        reference = objective.reference_of(classifier, images, labels)
+        judge = functools.partial(self.values, classifier, objective, images, reference)
+        per_pass = self.candidates_per_pass or candidates.shape[1]
         return worst_candidate(judge, candidates, per_pass)
 
-    def _reference(
+    def values(
         self,
-        classifier: tf.keras.Model,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        objective: losses.Objective,
-    ) -> tf.Tensor:
-        """Returns what the objective compares with, computed once for all candidates."""
-        return classifier(images, training=False) if objective.reference == "natural" else labels
-
-    def _values(
-        self,
-        classifier: tf.keras.Model,
+        classifier: Classifier,
         objective: losses.Objective,
         images: tf.Tensor,
         reference: tf.Tensor,
         parameters: tf.Tensor,
     ) -> tf.Tensor:
-        """Returns the objective at parameters [batch, n, 3]: [batch, n]; in inference mode."""
+        """Returns the objective of the images transformed, in inference mode.
+
+        Args:
+          classifier: maps images to logits.
+          objective: what to compute.
+          images: [batch, height, width, channels].
+          reference: what the objective compares with (`Objective.reference_of`).
+          parameters: [batch, n, 3].
+
+        Returns:
+          [batch, n].
+        """
+        from spatial_keras.geometry import sampling
+
         number = parameters.shape[1]
         warped = self.warp(images, parameters)
         warped = tf.reshape(warped, [-1, *sampling.size_of(images), images.shape[-1]])
@@ -100,12 +201,23 @@ class Search(abc.ABC):
         values = objective.function(tf.repeat(reference, number, axis=0), logits)
         return tf.reshape(values, [-1, number])
 
+    @classmethod
+    def flags(cls) -> dict[str, SearchOption]:
+        """Returns its arguments that are flags, by the flags' names."""
+        return {f"{cls.prefix}_{option.name}": option for option in cls.options}
+
+    def replace(self, **arguments: Any) -> Search:
+        """Returns a search like this one with other arguments, such as another S."""
+        return type(self)(**{**self.arguments, **arguments})
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments, by name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {
-            "transformations": tf.keras.utils.serialize_keras_object(self.transformations),
-            "warp": tf.keras.utils.serialize_keras_object(self.warp),
-        }
+        return {name: _serialized(value) for name, value in self.arguments.items()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Search:
@@ -116,117 +228,55 @@ class Search(abc.ABC):
         return cls(**config)
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.get_config())
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
         return f"{type(self).__name__}({arguments})"
 
 
-@tf.keras.utils.register_keras_serializable("spatial_keras")
-class WorstOfK(Search):
-    """Wo-k: of k independent uniform draws per image, the one with the largest objective.
-
-    The untouched image is not a candidate. k = 1 is random augmentation and runs no network.
-
-    Args:
-      k: the number of draws per image.
-      transformations: the set S; the paper's by default.
-      warp: applies the transformations; `SpatialWarp()` by default.
-      candidates_per_pass: how many of the k candidates of every image go through the network at
-        once; None for all k (fastest). Fewer need less memory.
-
-    Raises:
-      TypeError: k or candidates_per_pass is not an integer.
-      ValueError: one of them is less than 1.
-    """
-
-    def __init__(
-        self,
-        k: int = 10,
-        transformations: TransformationSet | None = None,
-        warp: SpatialWarp | None = None,
-        candidates_per_pass: int | None = None,
-    ) -> None:
-        super().__init__(transformations, warp)
-        self.k = validation.check_integer("k", k, 1)
-        if candidates_per_pass is not None:
-            validation.check_integer("candidates_per_pass", candidates_per_pass, 1)
-        self.candidates_per_pass = candidates_per_pass
-
-    def __call__(
-        self,
-        classifier: tf.keras.Model,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        objective: losses.Objective,
-        seed: tf.Tensor,
-    ) -> tf.Tensor:
-        """Returns the worst of k draws; see `Search`."""
-        candidates = self.transformations.sample_batch(seed, tf.shape(images)[0], [self.k])
-        if self.k == 1:
-            return candidates[:, 0]
-        per_pass = self.candidates_per_pass or self.k
-        return self._worst_of(candidates, per_pass, classifier, images, labels, objective)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "k": self.k,
-            **super().get_config(),
-            "candidates_per_pass": self.candidates_per_pass,
-        }
+def _serialized(value: Any) -> Any:
+    if hasattr(value, "get_config"):
+        return tf.keras.utils.serialize_keras_object(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
-@tf.keras.utils.register_keras_serializable("spatial_keras")
-class GridSearch(Search):
-    """Of all points of a grid over S, the same for every image, the one of largest objective.
+# Prefix -> search.
+SEARCHES: dict[str, type[Search]] = {}
+# Those that Keras does not know yet, as it is not there, with their packages.
+_UNKNOWN_TO_KERAS: list[tuple[type[Search], str]] = []
+_Kind = TypeVar("_Kind", bound=type[Search])
+
+
+def register_search(package: str) -> Callable[[_Kind], _Kind]:
+    """Returns a decorator by which a search is found: in names of defenses, flags, saved models.
 
     Args:
-      counts: the number of points in tx, ty and rotation (`TransformationSet.grid`); the default
-        is the paper's evaluation grid, 775 points.
-      transformations: the set S; the paper's by default.
-      warp: applies the transformations; `SpatialWarp()` by default.
-      candidates_per_pass: how many points go through the network at once, for every image. All of
-        them would need the memory of 775 batches; 10 need as much as the paper's Wo-10.
+      package: of the class, in saved models (`tf.keras.utils.register_keras_serializable`).
 
     Raises:
-      TypeError: a count or candidates_per_pass is not an integer.
-      ValueError: one of them is less than 1, or there are not three counts.
+      TypeError: the class does not say its prefix and its number of candidates.
+      ValueError: the prefix is not of small letters, or is that of another class.
     """
 
-    def __init__(
-        self,
-        counts: Sequence[int] = (5, 5, 31),
-        transformations: TransformationSet | None = None,
-        warp: SpatialWarp | None = None,
-        candidates_per_pass: int = 10,
-    ) -> None:
-        super().__init__(transformations, warp)
-        self.counts = validation.check_triple("counts", counts)
-        self.transformations.grid(*self.counts)  # rejects impossible ones
-        self.candidates_per_pass = validation.check_integer(
-            "candidates_per_pass", candidates_per_pass, 1
-        )
+    def register(search: _Kind) -> _Kind:
+        for name in ("prefix", "num_candidates"):
+            if not hasattr(search, name):
+                raise TypeError(f"search {search.__name__} needs '{name}' to be found by name.")
+        if not re.fullmatch("[a-z]+", search.prefix) or search.prefix == "std":
+            raise ValueError(f"prefix must be small letters, not 'std', got '{search.prefix}'.")
+        validation.check_unclaimed("prefix", search.prefix, search, SEARCHES)
+        SEARCHES[search.prefix] = search
+        _UNKNOWN_TO_KERAS.append((search, package))
+        if "tensorflow" in sys.modules:
+            register_with_keras()
+        return search
 
-    def __call__(
-        self,
-        classifier: tf.keras.Model,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        objective: losses.Objective,
-        seed: tf.Tensor,
-    ) -> tf.Tensor:
-        """Returns the worst point of the grid, whatever the seed; see `Search`."""
-        points = self.transformations.grid(*self.counts)
-        candidates = tf.tile(points[None], [tf.shape(images)[0], 1, 1])
-        per_pass = self.candidates_per_pass
-        return self._worst_of(candidates, per_pass, classifier, images, labels, objective)
+    return register
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "counts": list(self.counts),
-            **super().get_config(),
-            "candidates_per_pass": self.candidates_per_pass,
-        }
+
+def register_with_keras() -> None:
+    """Makes Keras know the searches for models that are saved and loaded."""
+    while _UNKNOWN_TO_KERAS:
+        search, package = _UNKNOWN_TO_KERAS.pop()
+        tf.keras.utils.register_keras_serializable(package)(search)
 
 
 def worst_candidate(

@@ -226,7 +226,7 @@ def test_the_default_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--defenses=std,pgd2_kl --pgd_start=zero", "^S-PGD on 'kl' needs random_start"),
+        ("--defenses=std,pgd2_kl --pgd_start=zero", "^S-PGD on 'kl' needs a random start"),
         ("--defenses=std,pgd2_at --pgd_step_sizes=1,2", "^--pgd_step_sizes must be 3 numbers"),
         ("--lambda=-1", "--lambda must be at least 0"),
         ("--steps=0", "--steps must be at least 1"),

@@ -129,11 +129,11 @@ def test_flags_reach_what_they_name(tmp_path):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ("--defense=pgd3_at", {"steps": 3, "step_sizes": None, "random_start": True}),
-        ("--defense=pgd3_at --pgd_start=random", {"random_start": True}),
+        ("--defense=pgd3_at", {"steps": 3, "step_sizes": None, "start": "random"}),
+        ("--defense=pgd3_at --pgd_start=random", {"start": "random"}),
         (
             "--defense=pgd3_at --pgd_step_sizes=2,0.5,3e1 --pgd_start=zero",
-            {"step_sizes": (2, 0.5, 30), "random_start": False},
+            {"step_sizes": (2, 0.5, 30), "start": "zero"},
         ),
         ("--defense=grid_kl", {"counts": (5, 5, 31)}),
         ("--defense=grid_kl --grid_counts=3,1,7", {"counts": (3, 1, 7)}),
@@ -188,7 +188,7 @@ def test_flags_of_the_search_reach_it(tmp_path, options, expected):
             "^--pgd_step_sizes must be at least 0, got",
         ),
         ("--defense=pgd2_kl --pgd_step_sizes=", "^--pgd_step_sizes must be 3 numbers .* ''"),
-        ("--defense=pgd2_kl --pgd_start=zero", "^S-PGD on 'kl' needs random_start"),
+        ("--defense=pgd2_kl --pgd_start=zero", "^S-PGD on 'kl' needs a random start"),
         ("--defense=grid_kl --grid_counts=3,3", "^--grid_counts must be 3 integers .* '3,3'"),
         ("--defense=grid_kl --grid_counts=3,3,2.5", "^--grid_counts must be 3 integers"),
         ("--defense=grid_kl --grid_counts=3,0,5", "must be at least 1, got 0"),

@@ -127,7 +127,7 @@ def test_the_gradient_in_the_image_is_the_slope_of_the_loss(network):
 def test_a_gradient_search_moves_the_images(network):
     model, images = build(network), random_images(6, *SHAPE)
     labels = tf.argmax(model(images), axis=1, output_type=tf.int32)
-    search = GradientSearch(1, TransformationSet(2, 2, 30), random_start=False)
+    search = GradientSearch(1, TransformationSet(2, 2, 30), start="zero")
     objective = losses.get_objective("ce")
     found = search(model, tf.constant(images), labels, objective, tf.constant([0, 1]))
     # One signed step in each coordinate, a quarter of its bound.

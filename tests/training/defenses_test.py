@@ -15,7 +15,8 @@ from spatial_keras import (
 from spatial_keras.training import defenses
 from tests import search_oracles as oracles
 
-ROWS = [pair for k in (1, 3, 10, 20) for pair in oracles.table(k)]
+ROWS = oracles.table(3)
+every_row = pytest.mark.parametrize("name, row", ROWS, ids=[name for name, _ in ROWS])
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +24,13 @@ def classifier():
     return oracles.classifier()
 
 
-@pytest.mark.parametrize("name, row", ROWS, ids=[name for name, _ in ROWS])
+@every_row
 def test_names_give_the_rows_of_the_table(name, row):
     defense = defenses.get(name)
     assert defense.name == name
-    assert defense.k == row.k
-    assert defense.search_kind == ("worst_of_k" if row.k else None)
+    assert (defense.search is not None) == bool(row.k)
+    if row.k:
+        assert type(defense.search) is WorstOfK and defense.search.k == row.k
     assert defense.cross_entropy == row.cross_entropy
     assert defense.cross_entropy_objective == row.second_objective
     assert defense.regularizer == row.regularizer
@@ -39,40 +41,51 @@ def test_names_give_the_rows_of_the_table(name, row):
         assert defense.regularizer_weight == row.weight
 
 
-OTHERS = [pair for search in ("pgd1", "pgd20", "grid") for pair in oracles.searching_rows(search)]
+def test_all_searches_have_the_same_rows():
+    for prefix, kind in (("wo1", WorstOfK), ("pgd20", GradientSearch), ("grid", GridSearch)):
+        for name, _ in oracles.searching_rows(prefix):
+            defense, by_draws = defenses.get(name), defenses.get(f"wo3_{name.split('_', 1)[1]}")
+            assert type(defense.search) is kind
+            assert defense == dataclasses.replace(by_draws, name=name)
 
 
-@pytest.mark.parametrize("name, row", OTHERS, ids=[name for name, _ in OTHERS])
-def test_other_searches_have_the_same_rows(name, row):
-    defense, by_draws = defenses.get(name), defenses.get(f"wo10_{name.split('_', 1)[1]}")
-    search = {"pgd1": ("gradient", 1), "pgd20": ("gradient", 20), "grid": ("grid", 0)}
-    kind, steps = search[name.split("_")[0]]
-    described = {"name": name, "search_kind": kind, "k": 0, "steps": steps}
-    assert defense == dataclasses.replace(by_draws, **described)
-    assert defense.cross_entropy_objective == row.second_objective
+def test_the_number_in_a_name_is_the_searchs():
+    assert defenses.get("wo20_kl").search.k == 20
+    assert defenses.get("pgd7_kl_mix").search.steps == 7
+    assert defenses.get("grid_l2").search.counts == (5, 5, 31)
+    numbers = {name: defenses.get(name).number for name in ("wo1_at", "pgd7_at", "grid_at")}
+    assert numbers == {"wo1_at": "k", "pgd7_at": "steps", "grid_at": None}
+    assert defenses.get("std").number is defenses.get("std_star").number is None
+    assert defenses.get("wo10_l2_mix").with_number(3) == defenses.get("wo3_l2_mix")
+    assert defenses.get("wo10_l2_mix").with_number(3).search.k == 3
 
 
-def test_gradient_searches_are_built(classifier):
+def test_names_in_the_paper():
+    names = ("std", "std_star", "wo1_at", "pgd5_alp", "wo1_klc_nat", "wo1_kl_mix", "grid_l2")
+    found = [defenses.get(name) for name in names]
+    assert [row.method for row in found] == ["std", "std*", "AT", "ALP", "KL-C", "KL", "L2"]
+    assert [row.images for row in found] == ["nat", "rob", "rob", "rob", "nat", "mix", "rob"]
+    assert [row.searches for row in found] == [False, False, False, True, False, False, True]
+
+
+def test_arguments_of_a_search_by_their_flags():
+    options = {"pgd_start": "zero", "pgd_step_sizes": (1, 2, 3), "grid_counts": (3, 3, 1)}
+    search = defenses.get("pgd7_alp").with_options(options).search
+    assert (search.steps, search.start, search.step_sizes) == (7, "zero", (1, 2, 3))
+    assert defenses.get("grid_kl").with_options(options).search.counts == (3, 3, 1)
+    assert defenses.get("wo4_kl").with_options(options).search.k == 4
+    assert defenses.get("std").with_options(options).search is None
+
+
+def test_searches_are_built_over_what_is_given(classifier):
     transformations, warp = TransformationSet(2, 1, 45), SpatialWarp(composition="joint")
-    build = defenses.get("pgd7_kl").build
-    search = build(classifier, transformations, warp, seed=5).search
-    assert type(search) is GradientSearch
-    assert (search.steps, search.step_sizes, search.random_start) == (7, None, True)
-    assert search.transformations is transformations and search.warp is warp
-    assert build(classifier, step_sizes=(2, 2, 2), grid_counts=(1, 1, 1)).search.step_sizes == (
-        2, 2, 2,
-    )  # fmt: skip
-    search = defenses.get("pgd7_alp").build(classifier, random_start=False).search
-    assert not search.random_start
-
-
-def test_grid_searches_are_built(classifier):
-    transformations, warp = TransformationSet(2, 1, 45), SpatialWarp("op", "joint")
-    build = defenses.get("grid_klc_mix").build
-    search = build(classifier, transformations, warp, random_start=False).search
-    assert type(search) is GridSearch and search.counts == (5, 5, 31)
-    assert search.transformations is transformations and search.warp is warp
-    assert build(classifier, grid_counts=(3, 3, 1)).search.counts == (3, 3, 1)
+    for name in ("pgd7_kl", "grid_klc_mix", "wo2_at"):
+        row = defenses.get(name)
+        search = row.build(classifier, transformations, warp, seed=5).search
+        assert type(search) is type(row.search)
+        assert search.transformations is transformations and search.warp is warp
+    row = row.with_options({"pgd_start": "zero"})
+    assert row.search.transformations == TransformationSet(3, 3, 30)
 
 
 def test_a_warp_without_a_gradient_is_rejected_rather_than_replaced(classifier):
@@ -85,24 +98,19 @@ def test_a_warp_without_a_gradient_is_rejected_rather_than_replaced(classifier):
 @pytest.mark.parametrize("name", ["pgd5_kl", "pgd5_l2", "pgd5_kl_nat", "pgd5_l2_mix"])
 def test_a_start_without_a_gradient_is_refused(classifier, name):
     objective = name.split("_")[1]
-    with pytest.raises(ValueError, match=f"^S-PGD on '{objective}' needs random_start"):
-        defenses.get(name).build(classifier, random_start=False)
+    with pytest.raises(ValueError, match=f"^S-PGD on '{objective}' needs a random start"):
+        defenses.get(name).with_options({"pgd_start": "zero"}).build(classifier)
 
 
 def test_an_objective_in_the_place_of_the_tables_decides_about_the_start(classifier):
-    defense = defenses.get("pgd5_kl")
-    assert not defense.build(classifier, random_start=False, objective="ce").search.random_start
-    with pytest.raises(ValueError, match="^S-PGD on 'l2' needs random_start"):
-        defenses.get("pgd5_alp").build(classifier, random_start=False, objective="l2")
+    search = GradientSearch(start="zero")
+    model = defenses.get("pgd5_kl").build(classifier, search=search, objective="ce")
+    assert model.search is search
+    with pytest.raises(ValueError, match="^S-PGD on 'l2' needs a random start"):
+        defenses.get("pgd5_alp").build(classifier, search=search, objective="l2")
 
 
-def test_an_unknown_search_is_refused(classifier):
-    mine = dataclasses.replace(defenses.get("wo10_kl"), search_kind="worst_of_n")
-    with pytest.raises(ValueError, match="unknown search 'worst_of_n': did you mean 'worst_of_k'"):
-        mine.build(classifier)
-
-
-@pytest.mark.parametrize("name, row", oracles.table(3), ids=[name for name, _ in oracles.table(3)])
+@every_row
 def test_a_defense_builds_its_model(classifier, name, row):
     transformations, warp = TransformationSet(2, 1, 45), SpatialWarp(composition="joint")
     model = defenses.get(name).build(
@@ -129,7 +137,6 @@ def test_a_defense_builds_its_model(classifier, name, row):
 def test_the_transformations_are_the_papers_unless_given(classifier):
     search = defenses.get("wo10_at").build(classifier).search
     assert search.transformations == TransformationSet(3, 3, 30)
-    assert defenses.get("std").search() is None
 
 
 def test_what_the_table_sets_may_be_overridden(classifier):
@@ -147,7 +154,7 @@ def test_a_defense_is_returned_as_it_is():
 
 def test_a_defense_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        defenses.get("std").k = 3
+        defenses.get("std").shift = 3
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_the_same_in_every_mode(classifier, batch, execution, objective, per_pas
 
 def test_without_a_random_start_it_starts_at_the_untouched_image(classifier, batch):
     # From a start off the pixels by a hair, on the side that the one-sided derivative looks to.
-    search = GradientSearch(1, BOX, step_sizes=(0.5, 0.25, 0), random_start=False)
+    search = GradientSearch(1, BOX, step_sizes=(0.5, 0.25, 0), start="zero")
     values = oracles.values_of(classifier, *batch, "ce")
     nearly = np.tile([-1e-4, -1e-4, 0], (BATCH, 1))
     expected = oracles.climb(values, nearly, (0.5, 0.25, 0), BOX.bounds, 1)
@@ -197,19 +197,19 @@ def test_a_network_that_has_diverged_moves_nothing(batch):
 
 def test_the_defaults():
     search = GradientSearch()
-    assert (search.steps, search.random_start, search.images_per_pass) == (5, True, None)
+    assert (search.steps, search.start, search.images_per_pass) == (5, "random", None)
     assert search.transformations == TransformationSet(3, 3, 30)
 
 
 def test_config_round_trip(classifier, batch):
     warp = SpatialWarp("gather", "joint")
-    search = GradientSearch(2, TransformationSet(1, 2, 3), warp, [1, 2, 3], False, 4)
+    search = GradientSearch(2, TransformationSet(1, 2, 3), warp, [1, 2, 3], "zero", 4)
     serialized = tf.keras.utils.serialize_keras_object(search)
     twin = tf.keras.utils.deserialize_keras_object(serialized)
     assert type(twin) is GradientSearch
     assert tf.keras.utils.serialize_keras_object(twin) == serialized
     assert (twin.steps, twin.step_sizes) == (2, (1, 2, 3))
-    assert (twin.random_start, twin.images_per_pass) == (False, 4)
+    assert (twin.start, twin.images_per_pass) == ("zero", 4)
     assert (twin.transformations, twin.warp.composition) == (search.transformations, "joint")
     np.testing.assert_array_equal(run(twin, classifier, batch), run(search, classifier, batch))
 
@@ -223,6 +223,8 @@ def test_config_round_trip(classifier, batch):
         ({"step_sizes": (1, -2, 3)}, ValueError, "step_sizes must be at least 0, got -2"),
         ({"step_sizes": (1, "2", 3)}, TypeError, "step_sizes must be a number, got '2'"),
         ({"step_sizes": (1, 2)}, ValueError, r"step_sizes must be three, .*, got \(1, 2\)"),
+        ({"step_sizes": (0, 0, 0)}, ValueError, "step_sizes must not all be 0, got '0,0,0'"),
+        ({"start": "zer"}, ValueError, "unknown start 'zer': did you mean 'zero'"),
         ({"step_sizes": 2.0}, ValueError, "step_sizes must be three, .*, got 2.0"),
         ({"warp": SpatialWarp("op")}, ValueError, "S-PGD needs a warp .* 'gather' .* got 'op'"),
     ],
@@ -235,8 +237,8 @@ def test_impossible_arguments_are_refused(options, error, message):
 
 @pytest.mark.parametrize("objective", ["kl", "l2"])
 def test_a_start_without_a_gradient_is_refused(classifier, batch, objective):
-    search = GradientSearch(random_start=False)
-    with pytest.raises(ValueError, match=f"^S-PGD on '{objective}' needs random_start") as raised:
+    search = GradientSearch(start="zero")
+    with pytest.raises(ValueError, match=f"^S-PGD on '{objective}' needs a random start") as raised:
         run(search, classifier, batch, objective)
     assert "\n" not in str(raised.value)
 

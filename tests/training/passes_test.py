@@ -15,15 +15,17 @@ GRID = (2, 1, 3)
 BATCH = 4
 
 
+def row(name):
+    return defenses.get(name).with_options({"grid_counts": GRID})
+
+
 def images_seen(name, **options):
     """How many images of one training step go through the network, for an image of the batch."""
     sizes = []
     inputs = tf.keras.Input([6, 6, 1])
     x = Recorder(lambda call: sizes.append(len(call[0])))(inputs)
     outputs = tf.keras.layers.Dense(3)(tf.keras.layers.Flatten()(x))
-    model = defenses.get(name).build(
-        tf.keras.Model(inputs, outputs), TransformationSet(1, 1, 30), grid_counts=GRID, **options
-    )
+    model = row(name).build(tf.keras.Model(inputs, outputs), TransformationSet(1, 1, 30), **options)
     model.compile(tf.keras.optimizers.SGD(0.1), run_eagerly=True, jit_compile=False)
     sizes.clear()
     images = tf.random.stateless_uniform([BATCH, 6, 6, 1], [0, 0], 0, 255)
@@ -34,15 +36,15 @@ def images_seen(name, **options):
 def backwards(name):
     """The passes backwards: two for each image of the gradient, one for each step of S-PGD."""
     defense = defenses.get(name)
-    searches = (defense.search_kind is not None) + (defense.cross_entropy_objective is not None)
+    searches = (defense.search is not None) + (defense.cross_entropy_objective is not None)
     natural = defense.cross_entropy != "worst" or defense.regularizer is not None
-    return 2 * (searches + natural) + searches * defense.steps
+    steps = getattr(defense.search, "steps", 0)
+    return 2 * (searches + natural) + searches * steps
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_step_makes_as_many_passes(name):
-    found = passes.of_step(defenses.get(name), grid_counts=GRID)
-    assert found == images_seen(name) + backwards(name)
+    assert passes.of_step(row(name)) == images_seen(name) + backwards(name)
 
 
 def test_a_step_before_the_search_begins_makes_those_of_its_gradient():

@@ -270,18 +270,18 @@ def test_labels_may_have_a_last_axis_of_one():
             "xla needs a warp with implementation 'gather', got 'op'",
         ),
         (
-            {"search": GradientSearch(2, random_start=False), "objective": "l2"},
+            {"search": GradientSearch(2, start="zero"), "objective": "l2"},
             ValueError,
-            "^S-PGD on 'l2' needs random_start",
+            "^S-PGD on 'l2' needs a random start",
         ),
         (
             {
-                "search": GradientSearch(2, random_start=False),
+                "search": GradientSearch(2, start="zero"),
                 "cross_entropy_objective": "kl",
                 "regularizer": "kl",
             },
             ValueError,
-            "^S-PGD on 'kl' needs random_start",
+            "^S-PGD on 'kl' needs a random start",
         ),
         (
             {"search": WorstOfK(2, TransformationSet(12, 0, 0))},

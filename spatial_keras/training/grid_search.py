@@ -1,0 +1,87 @@
+"""The search for the worst point of a grid over S (paper, section 3.2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spatial_keras.support import validation
+from spatial_keras.training.search import Search, SearchOption, register_search
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from spatial_keras.geometry.transformations import TransformationSet
+    from spatial_keras.geometry.warp import SpatialWarp
+else:
+    from spatial_keras.support.lazy import tf
+
+MOST_POINTS = 10**6
+
+
+def check_counts(name: str, counts: Sequence[int]) -> tuple[int, int, int]:
+    """Returns the counts of a grid's points if they are three and the grid is not too large.
+
+    Raises:
+      ValueError: they are not.
+    """
+    counts = validation.check_triple(name, counts)
+    if math.prod(counts) > MOST_POINTS:
+        raise ValueError(
+            f"{name} must give {MOST_POINTS:,} points at most, got {math.prod(counts):,}."
+        )
+    return counts
+
+
+@register_search("spatial_keras")
+class GridSearch(Search):
+    """Of all points of a grid over S, the same for every image, the one of largest objective.
+
+    Args:
+      counts: the number of points in tx, ty and rotation (`TransformationSet.grid`); the default
+        is the paper's evaluation grid, 775 points.
+      transformations: the set S; the paper's by default.
+      warp: applies the transformations; `SpatialWarp()` by default.
+      candidates_per_pass: how many points go through the network at once, for every image. All of
+        them would need the memory of 775 batches; 10 need as much as the paper's Wo-10.
+
+    Raises:
+      TypeError: a count or candidates_per_pass is not an integer.
+      ValueError: one of them is less than 1, there are not three counts, or too many points.
+    """
+
+    prefix, most_candidates = "grid", MOST_POINTS
+    options = (
+        SearchOption(
+            "counts",
+            int,
+            "Points in tx, ty and rotation that grid searches in training; default: 5,5,31.",
+            count=3,
+            low=1,
+            check=check_counts,
+        ),
+    )
+
+    def __init__(
+        self,
+        counts: Sequence[int] = (5, 5, 31),
+        transformations: TransformationSet | None = None,
+        warp: SpatialWarp | None = None,
+        candidates_per_pass: int = 10,
+    ) -> None:
+        super().__init__(transformations, warp)
+        self.counts = check_counts("counts", counts)
+        self.transformations.grid(*self.counts)  # rejects impossible ones
+        self.candidates_per_pass = validation.check_integer(
+            "candidates_per_pass", candidates_per_pass, 1
+        )
+
+    @property
+    def num_candidates(self) -> int:
+        """The number of points."""
+        return math.prod(self.counts)
+
+    def candidates(self, batch_size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns all points for each image, whatever the seed; see `Search`."""
+        return tf.tile(self.transformations.grid(*self.counts)[None], [batch_size, 1, 1])

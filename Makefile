@@ -24,7 +24,8 @@ figures: .venv/installed
 		.venv/bin/python scripts/table.py $(SMALL) --output_dir=$(FIGURES)/lambda_$$weight \
 			--defenses=wo10_kl,wo10_alp --lambda=$$weight || exit; \
 	done
-	.venv/bin/python scripts/plot.py --all --runs=$(FIGURES) --run=$(FIGURES)/defenses/resnet8_std_seed0
+	.venv/bin/python scripts/plot.py --all --runs=$(FIGURES) \
+		--run=$(FIGURES)/defenses/resnet8_std_seed0 --output_dir=docs/figures
 	.venv/bin/python scripts/report.py --runs=$(FIGURES)
 
 test: .venv/installed

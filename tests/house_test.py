@@ -50,6 +50,7 @@ PACKAGES = {
     "PIL": "pillow",
     "absl": "absl_py",
     "art": "adversarial_robustness_toolbox",
+    "filelock": "filelock",
     "foolbox": "foolbox",
     "h5py": "h5py",
     "jinja2": "jinja2",

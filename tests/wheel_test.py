@@ -75,6 +75,9 @@ def test_the_wheel_holds_the_package_the_flagfiles_and_what_both_stacks_require(
     wanted |= {f"spatial_keras/{file.relative_to(ROOT).as_posix()}" for file in flagfiles}
     assert packed == wanted
     assert wheel.name == f"spatial_keras-{spatial_keras.__version__}-py3-none-any.whl"
+    assert "spatial_keras/py.typed" in packed
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[0]
+    assert readme in metadata.decode() and "\nAuthor: The authors of" in metadata.decode()
     required = [line for line in metadata.decode().splitlines() if "Dist: tensorflow=" in line]
     assert [line for line in required if "==2.15" in line and '< "3.12"' in line]
     assert [line for line in required if "==2.21" in line and '>= "3.12"' in line]
@@ -84,9 +87,11 @@ def test_help_and_three_steps_by_a_flagfile(python, tmp_path):
     spec = "import importlib.util as u; print(u.find_spec('spatial_keras').origin)"
     assert call(python, "-c", spec, cwd=tmp_path).startswith(str(python.parents[1]))
 
-    command = (python, "-m", "spatial_keras", "train")
+    script = python.with_name("spatial-keras")
+    assert call(script, "--version", cwd=tmp_path) == f"spatial_keras {spatial_keras.__version__}\n"
+    command = (script, "train")
     text = call(*command, "--help", cwd=tmp_path)
-    assert "python -m spatial_keras train" in text and "--flagfile=FILE" in text
+    assert "spatial-keras train --dataset" in text and "--flagfile=FILE" in text
 
     flags = ("--flagfile=flags/digits/wo10_kl.flags", "--steps=3", "--output_dir=run")
     small = ("--width=0.125", "--image_size=8", "--batch_size=16", "--xla=off", "--test_images=20")

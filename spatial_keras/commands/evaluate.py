@@ -14,8 +14,6 @@ from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.evaluation import Report
 from spatial_keras.experiments import evaluate
 
-_BAR = 30
-
 
 def main(config: EvaluateConfig) -> None:
     """Evaluates and shows the accuracies."""
@@ -64,12 +62,10 @@ def classes(report: Report) -> Table:
 
 
 def angles(report: Report) -> Table:
-    """Returns the histogram of the worst rotations found."""
+    """Returns how many images broke and how many survived, by the worst rotations found."""
     found = report.worst_angles()
-    table = Table("degrees", "broken", "", "survived", "", title="Worst rotations found")
-    most = max(*found["broken"], *found["standing"], 1)
+    table = Table("degrees", "broken", "survived", title="Worst rotations found")
     for i, (broken, standing) in enumerate(zip(found["broken"], found["standing"])):
         edges = f"{found['edges'][i]:.0f} to {found['edges'][i + 1]:.0f}"
-        bars = ["#" * round(_BAR * count / most) for count in (broken, standing)]
-        table.add_row(edges, str(broken), bars[0], str(standing), bars[1])
+        table.add_row(edges, str(broken), str(standing))
     return table

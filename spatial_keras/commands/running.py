@@ -101,5 +101,5 @@ def mistakes_refused(*others: type[Exception]) -> Iterator[None]:
 
 def _line(error: Exception) -> str:
     """Returns an error's message as one line without control characters, of bearable length."""
-    text = files.harmless(" ".join(files.message(error).split()))
+    text = files.presentable(" ".join(files.message(error).split()))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

@@ -12,10 +12,6 @@ from spatial_keras.configuration import flagfiles, options
 from spatial_keras.configuration.options import AnyConfig, Config, Flag
 
 _END = "# flags above: "
-_ALWAYS_SET = frozenset(
-    "dataset model width defense max_rotation max_translation steps batch_size optimizer "
-    "learning_rate weight_decay seed xla mixed_precision checkpoint_every log_every".split()
-)
 _BOOLEAN = re.compile(r"^flag (--\w+)=(.*?): .*$", re.DOTALL)
 
 
@@ -95,15 +91,9 @@ def names(file: pathlib.Path) -> list[str]:
 
 
 def is_whole(file: pathlib.Path) -> bool:
-    """Returns whether a flagfile written by `flagfile` has lost no line.
-
-    One of version 0.1.0 does not say how many it has; it has those that are always set.
-    """
+    """Returns whether a flagfile written by `flagfile` has lost no line."""
     last = file.read_text(encoding="utf-8").splitlines()[-1:]
-    found = names(file)
-    if last and last[0].startswith(_END):
-        return last[0] == f"{_END}{len(found)}"
-    return _ALWAYS_SET <= set(found)
+    return last == [f"{_END}{len(names(file))}"]
 
 
 def help_text(kind: type[Config]) -> str:

@@ -56,7 +56,7 @@ class PlotConfig(Config):
         high=IMAGES - 1,
     )
     output_dir: str = option(
-        "docs/figures", "Output", "Folder of the figures, each a PNG and an SVG file."
+        "runs/figures", "Output", "Folder of the figures, each a PNG and an SVG file."
     )
 
     def to_continue(self, typed: str) -> None:

@@ -263,8 +263,8 @@ def _map_array(file: pathlib.Path, shape: tuple[int, int], begun: bool) -> np.nd
         return np.lib.format.open_memmap(file, "r+", dtype=np.float32, shape=shape)
     array = np.lib.format.open_memmap(file, "w+", dtype=np.float32, shape=shape)
     # Now, as a full disk would end the process without a word later.
-    with files.failures_named(file), file.open("r+b") as opened:
-        os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    with files.failures_named(file):
+        files.reserve(file)
     return array
 
 

@@ -69,11 +69,12 @@ class Checkpoints(StepCallback):
         # Not the optimizer's count, which loss scaling holds back when it skips a step.
         self._step = tf.Variable(0, dtype=tf.int64)
         self._timings = Timings()
-        # Version 0.1.0 saved no timings.
-        self._first_version = {
-            "classifier": model.classifier, "optimizer": model.optimizer, "step": self._step,
-        }  # fmt: skip
-        self._checkpoint = tf.train.Checkpoint(**self._first_version, timings=self._timings)
+        self._checkpoint = tf.train.Checkpoint(
+            classifier=model.classifier,
+            optimizer=model.optimizer,
+            step=self._step,
+            timings=self._timings,
+        )
         self._saved = self._start = None
         self.move_to(folder)
 
@@ -129,10 +130,7 @@ class Checkpoints(StepCallback):
 
     def _read(self, step: int) -> None:
         path = str(self._place / f"{_FILES}{step}")
-        names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
-        has_timings = any(name.startswith("timings/") for name in names)
-        checkpoint = self._checkpoint if has_timings else tf.train.Checkpoint(**self._first_version)
-        checkpoint.read(path).assert_existing_objects_matched()
+        self._checkpoint.read(path).assert_existing_objects_matched()
         if self.step != step:
             raise ValueError(f"it is of step {self.step}")
         self._saved = step

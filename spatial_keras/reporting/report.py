@@ -151,7 +151,7 @@ class Page:
         facts = _facts(results)
         summary = ", ".join(f"{name} {facts[name]}" for name in results["accuracies"])
         texts = (f"--{name}={text}" for name, text in results["flags"].items())
-        command = [shlex.quote(word) for word in ("python", "scripts/train.py", *texts)]
+        command = [shlex.quote(word) for word in ("spatial-keras", "train", *texts)]
         examples = None
         with contextlib.suppress(OSError):  # it has none
             content = (run / "examples.png").read_bytes()

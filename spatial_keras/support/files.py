@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import pathlib
 import platform
@@ -15,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import filelock
 import numpy as np
 
 _REASONS = (
@@ -25,7 +25,6 @@ _REASONS = (
 MOST_TEXT = 1 << 26
 # Which Persian and emojis need, and which do nothing to others.
 _JOINERS = "\u200c\u200d"
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class WriteError(OSError):
@@ -150,6 +149,21 @@ def presentable(name: str) -> str:
     return "".join(c if c.isprintable() or c in _JOINERS else ascii(c)[1:-1] for c in name)
 
 
+def reserve(path: pathlib.Path) -> None:
+    """Has a file that holds nothing yet take its space on the disk.
+
+    Raises:
+      OSError: the disk has not so much.
+    """
+    with path.open("r+b") as opened:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(opened.fileno(), 0, path.stat().st_size)
+            return
+        while block := opened.read(1 << 20):
+            opened.seek(-len(block), os.SEEK_CUR)
+            opened.write(block)
+
+
 def check_suffix(name: str, path: str, suffix: str) -> None:
     """Raises ValueError if a path is not that of a file with this suffix.
 
@@ -178,8 +192,7 @@ def check_folder(name: str, folder: pathlib.Path) -> None:
 def sweep(folder: pathlib.Path) -> None:
     """Removes what killed processes of this machine left half written in a folder."""
     for file in folder.glob(".partial-*"):
-        # Version 0.1.0 did not name the machine.
-        found = re.match(rf"\.partial-(\d+)(?:@{re.escape(_node())})?-", file.name)
+        found = re.match(rf"\.partial-(\d+)@{re.escape(_node())}-", file.name)
         if found and file.is_file() and not _is_alive(int(found[1])):
             with contextlib.suppress(OSError):
                 file.unlink()
@@ -190,6 +203,8 @@ def _node() -> str:
 
 
 def _is_alive(process: int) -> bool:
+    if os.name == "nt":  # where to ask is to send a signal
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -202,52 +217,41 @@ def _is_alive(process: int) -> bool:
 class Lock:
     """A file that one process at a time holds; the system frees it when the process ends.
 
-    It is `flock`, which Linux also takes to the server of a network folder. Where a file system has
-    no locks, nothing is held.
+    On Linux it is `flock`, which is taken to the server of a network folder, too. The file stays,
+    as others may be about to take it.
 
     Args:
-      path: the file, which is there as long as it is held.
+      path: the file.
 
     Raises:
       BusyError: another process holds it.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-        while True:
-            self._file = open(path, "ab+", buffering=0)  # noqa: SIM115 - held open
-            if not self._hold() or self._is_current():
-                break
-            self._file.close()  # removed by the process that held it before
-        with contextlib.suppress(OSError):  # on a full disk it is held without a name
-            self._file.truncate(0)
-            self._file.write(f"process {os.getpid()} on {_node()}".encode())
-
-    def _hold(self) -> bool:
+        self._lock = filelock.FileLock(path, timeout=0)
+        holder = _text(path)  # before the file is emptied
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.seek(0)
-            holder = self._file.read().decode(errors="replace") or "another process"
-            self._file.close()
-            raise BusyError(f"{holder} is at work on {self.path.parent}.") from None
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            return False
-        return True
-
-    def _is_current(self) -> bool:
-        with contextlib.suppress(FileNotFoundError):
-            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path))
-        return False
+            self._lock.acquire()
+        except filelock.Timeout:
+            _note(path, holder)
+            busy = f"{holder or 'another process'} is at work on {path.parent}."
+            raise BusyError(busy) from None
+        _note(path, f"process {os.getpid()} on {_node()}")
 
     def release(self) -> None:
         """Lets others hold it."""
-        if not self._file.closed:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
-            self._file.close()
+        self._lock.release()
+
+
+def _text(path: pathlib.Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_text(errors="replace")
+    return ""
+
+
+def _note(path: pathlib.Path, text: str) -> None:
+    with contextlib.suppress(OSError):  # on a full disk it is held without a name
+        path.write_text(text)
 
 
 @contextlib.contextmanager
@@ -271,11 +275,6 @@ def one_line(error: Exception) -> str:
     The names of TensorFlow's nodes and operations are left out.
     """
     return textwrap.shorten(message(error), 200, placeholder=" ...")
-
-
-def harmless(text: str) -> str:
-    """Returns a text without what a terminal would obey: control characters are spelled out."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def message(error: Exception) -> str:

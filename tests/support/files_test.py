@@ -81,8 +81,10 @@ def test_a_killed_process_does_not_leave_a_lock_locked(tmp_path):
     lock = files.Lock(path)
     with pytest.raises(files.BusyError):
         files.Lock(path)
+    with pytest.raises(files.BusyError, match=f"process {os.getpid()} on"):
+        files.Lock(path)
     lock.release()
-    assert not path.exists()
+    files.Lock(path).release()
 
 
 FILES_ALONE = """
@@ -141,3 +143,16 @@ def test_whatever_goes_wrong_in_reading_is_one_line(error):
 def test_one_line_is_without_the_names_of_operations():
     error = ValueError("{{function_node x}} a file\nis short [Op:IteratorGetNext] name: ")
     assert files.one_line(error) == "a file is short"
+
+
+@pytest.mark.parametrize("has_call", [True, False])
+def test_a_file_takes_its_space(tmp_path, monkeypatch, has_call):
+    if not has_call:
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    path = tmp_path / "a"
+    with path.open("wb") as file:
+        file.write(b"head")
+        file.truncate(3 << 20)
+    files.reserve(path)
+    assert path.read_bytes() == b"head" + bytes((3 << 20) - 4)
+    assert path.stat().st_blocks * 512 >= 3 << 20

@@ -7,7 +7,8 @@ import benchmark_timing as timing
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import SpatialWarp, TransformationSet, callbacks
+from spatial_keras import SpatialWarp, TransformationSet
+from spatial_keras.experiments import tensorboard
 from spatial_keras.training import losses
 
 _K = 10  # candidates of a search
@@ -124,7 +125,7 @@ def measure_logging(rounds: int) -> list[tuple[str, str, str]]:
     model = timing.build()
     with tempfile.TemporaryDirectory() as folder:
         classes = tuple("0123456789")
-        logs = callbacks.TensorBoardLogs(
+        logs = tensorboard.TensorBoardLogs(
             model, folder, timing.IMAGES, timing.LABELS, classes, every=1
         )
         logs.on_train_begin()

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import callbacks
+from spatial_keras.callbacks import StepCallback, is_due
 from spatial_keras.experiments import interruption
 from spatial_keras.experiments.interruption import DivergedError
+from spatial_keras.experiments.step_times import StepTimes
 from spatial_keras.support import compat, files
-from spatial_keras.support.steps import StepCallback, is_due
 from spatial_keras.training.robust_model import RobustModel
 
 # What TensorFlow raises for a damaged file, and for one of another model.
@@ -55,13 +55,14 @@ class Checkpoints(StepCallback):
 
     Attributes:
       notes: what was found damaged, for people.
+      times: of the steps, which are saved and restored, too.
     """
 
     def __init__(self, model: RobustModel, folder: pathlib.Path, every: int) -> None:
         super().__init__()
         self.every = every
         self.notes: list[str] = []
-        self._logs: callbacks.TensorBoardLogs | None = None
+        self.times = StepTimes()
         self._classifier = model.classifier
         # All that follows is of this process alone.
         with model.distribute_strategy.scope():
@@ -134,17 +135,13 @@ class Checkpoints(StepCallback):
         if self.step != step:
             raise ValueError(f"it is of step {self.step}")
         self._saved = step
+        self.times.steps[:] = self._timings.steps.numpy()
+        self.times.searches[:] = self._timings.searches.numpy()
 
     def _note_loss(self, newest: int) -> None:
         if self.notes:
             lost = newest - self.step
             self.notes.append(f"going on from step {self.step}; {lost} lost steps are repeated.")
-
-    def time_with(self, logs: callbacks.TensorBoardLogs) -> None:
-        """Gives a callback the timings so far, and saves those that it adds."""
-        self._logs = logs
-        logs.step_seconds[:] = self._timings.steps.numpy()
-        logs.search_seconds[:] = self._timings.searches.numpy()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
@@ -199,9 +196,8 @@ class Checkpoints(StepCallback):
         self._timings.training.assign(self.train_seconds)
         if self._start is not None:
             self._start = time.perf_counter()
-        if self._logs is not None:
-            self._timings.steps.assign(np.array(self._logs.step_seconds, np.float64))
-            self._timings.searches.assign(np.array(self._logs.search_seconds, np.float64))
+        self._timings.steps.assign(np.array(self.times.steps, np.float64))
+        self._timings.searches.assign(np.array(self.times.searches, np.float64))
 
     def _kept(self) -> str:
         return "" if self._saved is None else f"; the checkpoint of step {self._saved} is kept"

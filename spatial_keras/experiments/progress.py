@@ -7,7 +7,7 @@ from typing import Any
 
 import tqdm
 
-from spatial_keras.support.steps import StepCallback
+from spatial_keras.callbacks import StepCallback
 
 _SHOWN = {"loss": "loss", "natural_accuracy": "natural", "worst_accuracy": "worst"}
 

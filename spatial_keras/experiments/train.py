@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import callbacks, data, evaluation, figures
+from spatial_keras import data, evaluation, figures
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments import (
     building,
     checkpoints,
     distribution,
+    examples,
     image_sets,
     interruption,
     progress,
     run_folder,
+    tensorboard,
 )
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.experiments.interruption import DivergedError
@@ -77,7 +79,7 @@ class Experiment:
         timing = self.train()
         accuracies = self.evaluate()
         kind = "test" if config.validation_images is None else "validation"
-        callbacks.log_accuracies(self._logs, config.steps, accuracies, kind)
+        tensorboard.log_accuracies(self._logs, config.steps, accuracies, kind)
         results = self._results(timing, accuracies)
         if config.skip_damaged:
             results["damaged_images_left_out"] = self.dataset.left_out
@@ -91,9 +93,11 @@ class Experiment:
     def train(self) -> dict[str, float | None]:
         """Trains to the last step; returns seconds per step, of its parts, and the data's share."""
         config, first_step = self.config, self.checkpoints.step
+        if first_step < config.steps:
+            self.dataset.check_test_images()
         batch = slice(config.batch_size // self.distribution.replicas)
         waiting = data.WaitingTime()
-        logs = callbacks.TensorBoardLogs(
+        logs = tensorboard.TensorBoardLogs(
             self.model,
             self._logs,
             np.asarray(self.dataset.train_images[batch]),
@@ -104,12 +108,12 @@ class Experiment:
             config.texts(),
             self.folder.path.as_posix(),  # whole: runs of two tables may have one last part
             lambda: waiting.seconds,
+            self.checkpoints.times,
         )
-        self.checkpoints.time_with(logs)
         bar = progress.ProgressBar(config.steps, first_step, self.distribution.is_chief)
         watching = [bar, self.checkpoints, logs]
         if config.profile_steps:
-            watching.append(callbacks.Profile(self._logs, *config.profile_steps))
+            watching.append(tensorboard.Profile(self._logs, *config.profile_steps))
         if first_step < config.steps:
             common = (config.batch_size, config.seed, first_step, config.mirror)
             batches = lambda part: waiting.of(self.dataset.training_batches(*common, part))  # noqa: E731
@@ -119,10 +123,10 @@ class Experiment:
                 self.distribution.fit(self.model, batches, steps, watching)
         return {
             "train_seconds": self.checkpoints.train_seconds,
-            "seconds_per_step": logs.seconds_per_step,
-            "seconds_per_search": logs.seconds_per_search,
-            "seconds_per_gradient": logs.seconds_per_gradient,
-            "data_share": logs.data_share,
+            "seconds_per_step": self.checkpoints.times.seconds_per_step,
+            "seconds_per_search": self.checkpoints.times.seconds_per_search,
+            "seconds_per_gradient": self.checkpoints.times.seconds_per_gradient,
+            "data_share": self.checkpoints.times.data_share,
         }
 
     @contextlib.contextmanager
@@ -206,9 +210,7 @@ class Experiment:
         labels = self.dataset.test_labels[:8]
         seed = tf.constant([self.config.seed, self.config.steps])
         parameters = self.model.worst_transformations(images, labels, seed)
-        figure = callbacks.draw_examples(
-            self.model, images, labels, parameters, self.dataset.class_names
-        )
+        figure = examples.draw(self.model, images, labels, parameters, self.dataset.class_names)
         content = figures.to_png(figure)
         self.folder.write("examples.png", lambda path: path.write_bytes(content))
 

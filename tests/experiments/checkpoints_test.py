@@ -132,27 +132,17 @@ def test_folders_that_look_like_patterns(tmp_path, name):
     assert (tmp_path / "a1" / "ckpt-2.index").exists()
 
 
-class Logs:
-    """The timings of a TensorBoardLogs."""
-
-    def __init__(self, steps=(), searches=()):
-        self.step_seconds, self.search_seconds = list(steps), list(searches)
-
-
 def test_timings_survive(tmp_path):
     model = small.robust_model()
     saver = checkpoints.Checkpoints(model, tmp_path, 2)
-    logs = Logs()
-    saver.time_with(logs)
-    logs.step_seconds += [0.5, 0.25, 0.75]
-    logs.search_seconds += [0.125]
+    saver.times.steps += [0.5, 0.25, 0.75]
+    saver.times.searches += [0.125]
     fit(model, saver, 2)
     assert saver.train_seconds > 0
-    again, logs = checkpoints.Checkpoints(small.robust_model(), tmp_path, 2), Logs()
+    again = checkpoints.Checkpoints(small.robust_model(), tmp_path, 2)
     again.restore()
-    again.time_with(logs)
     assert 0 < again.train_seconds <= saver.train_seconds
-    assert (logs.step_seconds, logs.search_seconds) == ([0.5, 0.25, 0.75], [0.125])
+    assert (again.times.steps, again.times.searches) == ([0.5, 0.25, 0.75], [0.125])
 
 
 def test_a_save_that_fails_leaves_nothing_and_the_one_before(tmp_path, monkeypatch):

@@ -217,18 +217,17 @@ def _is_alive(process: int) -> bool:
 class Lock:
     """A file that one process at a time holds; the system frees it when the process ends.
 
-    On Linux it is `flock`, which is taken to the server of a network folder, too. The file stays,
-    as others may be about to take it.
+    On Linux it is `flock`, which is taken to the server of a network folder, too.
 
     Args:
-      path: the file.
+      path: the file, which is there as long as it is held.
 
     Raises:
       BusyError: another process holds it.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
-        self._lock = filelock.FileLock(path, timeout=0)
+        self._path, self._lock = path, filelock.FileLock(path, timeout=0)
         holder = _text(path)  # before the file is emptied
         try:
             self._lock.acquire()
@@ -240,7 +239,10 @@ class Lock:
 
     def release(self) -> None:
         """Lets others hold it."""
-        self._lock.release()
+        if self._lock.is_locked:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            self._lock.release()
 
 
 def _text(path: pathlib.Path) -> str:

@@ -104,7 +104,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path, monkeypa
         error = capsys.readouterr().err.splitlines()[-1]
         assert error.startswith(f"error: cannot write {tmp_path / name}: No space left on device.")
         assert not (tmp_path / name).exists()
-        assert not list(tmp_path.glob(".partial*"))
+        assert not list(tmp_path.glob(".partial*")) and not (tmp_path / ".lock").exists()
     commands.main(["train", *arguments])
     assert (tmp_path / "results.json").exists()
     assert "All 2 steps are done; evaluating." in capsys.readouterr().err

@@ -67,8 +67,9 @@ class RunConfig(Config):
         "resnet32",
         "Network",
         "resnet8, resnet14, resnet20, ... (6n + 2), the same after stn_, etn_ or g_, "
-        "or vgg11, vgg13, vgg16, vgg19; or keras:NAME, a network of tf.keras.applications, e.g. "
-        "keras:MobileNetV3Small; or a .keras or .h5 file, whose weights are trained on.",
+        "or vgg11, vgg13, vgg16, vgg19; or airbench; or keras:NAME, a network of "
+        "tf.keras.applications, e.g. keras:MobileNetV3Small; or a .keras or .h5 file, whose "
+        "weights are trained on.",
     )
     weights: str | None = option(
         None,

@@ -15,6 +15,8 @@ from spatial_keras.models import batch_norm
 from spatial_keras.training import optimizers
 from spatial_keras.training.robust_model import RobustModel
 
+# What a network takes from its training images, it takes from so many of them.
+_IMAGES_TO_ADAPT_TO = 5000
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 
 
@@ -62,12 +64,14 @@ def _first_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Mode
         classifier = evaluation.load(config.model, config.unsafe)
         examination.check_fits(classifier, dataset.input_shape, dataset.num_classes)
         return classifier
-    return models.get(
+    classifier = models.get(
         config.model,
         num_classes=dataset.num_classes,
         input_shape=dataset.input_shape,
         **({"weights": config.weights} if config.is_application else {"width": config.width}),
     )
+    models.adapt(classifier, dataset.train_images[:_IMAGES_TO_ADAPT_TO])
+    return classifier
 
 
 def build_model(

@@ -7,11 +7,23 @@ from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras.models import applications, etn, g_resnet, resnet, stn, vgg
+from spatial_keras.models import airbench, applications, etn, g_resnet, resnet, stn, vgg
+from spatial_keras.models.airbench import adapt
 from spatial_keras.models.cost import multiply_adds
 from spatial_keras.support import validation
 
-__all__ = ["NAMES", "etn", "g_resnet", "get", "multiply_adds", "resnet", "stn", "vgg"]
+__all__ = [
+    "NAMES",
+    "adapt",
+    "airbench",
+    "etn",
+    "g_resnet",
+    "get",
+    "multiply_adds",
+    "resnet",
+    "stn",
+    "vgg",
+]
 
 _FAMILIES = {
     "resnet": resnet.resnet,
@@ -25,6 +37,7 @@ NAMES = (
     *(f"vgg{depth}" for depth in vgg.CONVOLUTIONS),
     *(f"{front}_resnet{depth}" for front in ("stn", "etn") for depth in (8, 14, 20, 32, 44, 56)),
     *(f"g_resnet{depth}" for depth in (8, 14, 20, 26, 44)),
+    "airbench",
 )
 
 
@@ -33,8 +46,8 @@ def get(name: str, **options: Any) -> tf.keras.Model:
 
     Args:
       name: "resnet", "stn_resnet", "etn_resnet" or "g_resnet" and a depth 6n + 2, e.g. "resnet32";
-        or "vgg" and 11, 13, 16 or 19; or "keras:" and a name of tf.keras.applications, e.g.
-        "keras:MobileNetV3Small".
+        or "vgg" and 11, 13, 16 or 19; or "airbench"; or "keras:" and a name of
+        tf.keras.applications, e.g. "keras:MobileNetV3Small".
       **options: num_classes, input_shape, and width, or of "keras:" weights; see the function of
         the family.
 
@@ -43,6 +56,8 @@ def get(name: str, **options: Any) -> tf.keras.Model:
     """
     if name.startswith(applications.PREFIX):
         return applications.application(name, **options)
+    if name == "airbench":
+        return airbench.airbench(**options)
     known = re.fullmatch(r"([a-z_]+)(0|[1-9][0-9]*)", name)
     if not known or known[1] not in _FAMILIES:
         raise ValueError(validation.unknown_name("model", name, (*NAMES, *applications.names())))

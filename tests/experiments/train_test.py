@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
+from spatial_keras import models
 from spatial_keras.experiments import building, train
 from spatial_keras.experiments.interruption import DivergedError
 from tests import small
@@ -244,3 +245,22 @@ def test_the_default_run_is_the_papers():
     assert (run.model, run.steps, run.batch_size) == ("resnet32", 80_000, 64)
     assert (run.learning_rate, run.weight_decay, run.max_rotation) == (0.1, 2e-4, 30)
     assert (run.schedule, run.optimizer, run.search_from) == ("paper", "momentum", 0)
+
+
+def test_airbench_is_whitened_over_the_runs_training_images(tmp_path):
+    flags = (
+        "--model=airbench",
+        "--width=0.05",
+        "--image_size=12",
+        "--train_images=100",
+        f"--output_dir={tmp_path}",
+    )
+    run = train.prepare(small.parsed(*small.RUN, *flags))
+    run.train()
+    expected = models.get("airbench", input_shape=run.dataset.input_shape, width=0.05)
+    assert len(run.dataset.train_images) == 100
+    models.adapt(expected, run.dataset.train_images)
+    whitening = [
+        model.get_layer("whitening").get_weights() for model in (run.model.classifier, expected)
+    ]
+    np.testing.assert_array_equal(*whitening)

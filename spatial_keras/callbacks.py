@@ -60,7 +60,7 @@ class GridAccuracy(StepCallback):
       folder: TensorBoard's log folder; None for `history` only.
       every: steps between evaluations; None evaluates at the end of each epoch.
       first_step: the step that training continues from.
-      counts: the grid's points in tx, ty and rotation.
+      counts: the grid's points along each axis of S; the paper's by default.
       **options: further arguments of `evaluation.Evaluator`, such as transformations, input_range.
 
     Attributes:
@@ -74,13 +74,13 @@ class GridAccuracy(StepCallback):
         folder: str | os.PathLike | None = None,
         every: int | None = 1000,
         first_step: int = 0,
-        counts: Sequence[int] = (5, 5, 31),
+        counts: Sequence[int] | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
         self._every = every if every is None else validation.check_integer("every", every, 1)
         self._images, self._labels, self._options = images, labels, options
-        self._step, self._counts = first_step, validation.check_triple("counts", counts)
+        self._step, self._counts = first_step, counts
         self._folder = folder
         self.history: list[tuple[int, float, float]] = []
 

@@ -54,7 +54,7 @@ def expected_worst(name, model, objective, seed):
         start = np.array(BOX.sample(seed, [BATCH]))
         return oracles.climb(values, start, (0.9, 0.6, 8), BOX.bounds, STEPS)
     if name.startswith("grid"):
-        return oracles.worst_of(values, np.tile(BOX.grid(*COUNTS), (BATCH, 1, 1)))
+        return oracles.worst_of(values, np.tile(BOX.grid(COUNTS), (BATCH, 1, 1)))
     return oracles.worst_of(values, np.array(BOX.sample(seed, [BATCH, 3])))
 
 

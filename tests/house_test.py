@@ -19,7 +19,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import spatial_keras
-from spatial_keras import commands, models
+from spatial_keras import TransformationSet, commands, models
+from spatial_keras.geometry import axes
 from spatial_keras.models import coordinates, pose
 from spatial_keras.models.group_conv import GroupConv2D
 from spatial_keras.training import defenses, losses
@@ -305,9 +306,14 @@ EXAMPLES = {
     "RobustModel": lambda: defenses.get("wo3_kl_nat").build(
         models.get("resnet8", num_classes=4, width=0.25), weight_decay=0.5, seed=6, xla=True
     ),
-    "SpatialWarp": lambda: spatial_keras.SpatialWarp("gather", "joint", "nearest", name="t"),
+    "Rotation": lambda: axes.Rotation(45.0),
+    "ShiftX": lambda: axes.ShiftX(1.5),
+    "ShiftY": lambda: axes.ShiftY(2.5),
+    "SpatialWarp": lambda: spatial_keras.SpatialWarp(
+        "gather", "joint", "nearest", TransformationSet(1, 2, 3).axes, name="t"
+    ),
     "TransformMatrix": lambda: coordinates.TransformMatrix("rigid"),
-    "TransformationSet": lambda: spatial_keras.TransformationSet(1, 2, 3),
+    "TransformationSet": lambda: TransformationSet(1, 2, 3),
     "WorstOfK": lambda: spatial_keras.WorstOfK(
         3, EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), candidates_per_pass=2
     ),

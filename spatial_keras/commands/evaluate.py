@@ -32,8 +32,8 @@ def main(config: EvaluateConfig) -> None:
     subject = evaluation.subject
     console.print(measures(report, f"{subject['classifier']} on {subject['dataset']}"))
     console.print(classes(report))
-    if report.worst_angles() is not None:
-        console.print(angles(report))
+    for name in report.worst_values() or ():
+        console.print(worst_values(report, name))
     for note in report.notes:
         console.print(f"- {note}", soft_wrap=True, markup=False)
     console.print(
@@ -61,11 +61,11 @@ def classes(report: Report) -> Table:
     return table
 
 
-def angles(report: Report) -> Table:
-    """Returns how many images broke and how many survived, by the worst rotations found."""
-    found = report.worst_angles()
-    table = Table("degrees", "broken", "survived", title="Worst rotations found")
+def worst_values(report: Report, name: str) -> Table:
+    """Returns how many images broke and how many survived, by the worst values found of an axis."""
+    found = report.worst_values()[name]
+    table = Table(name, "broken", "survived", title=f"Worst {name} found")
     for i, (broken, standing) in enumerate(zip(found["broken"], found["standing"])):
-        edges = f"{found['edges'][i]:.0f} to {found['edges'][i + 1]:.0f}"
+        edges = f"{found['edges'][i]:.3g} to {found['edges'][i + 1]:.3g}"
         table.add_row(edges, str(broken), str(standing))
     return table

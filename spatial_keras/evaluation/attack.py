@@ -34,7 +34,7 @@ class Attack:
     Args:
       judge: judges pairs.
       transformations: the set S, which no step leaves.
-      spacing: the first steps in tx, ty (pixels) and rotation (degrees), float [3].
+      spacing: the first steps along the axes of S, float [axes].
       places: what an image's random steps depend on, beside the seed, int [n].
 
     Attributes:
@@ -65,15 +65,15 @@ class Attack:
 
         Args:
           images: numbers of images, int [m].
-          starts: transformations to start at, the worst first, float [m, starts, 3].
+          starts: transformations to start at, the worst first, float [m, starts, axes].
           margins: the margin at the first start, float [m].
           steps: gradient steps from each start.
           refinements: random steps from the best point.
           seed: of the random steps.
 
         Returns:
-          The worst transformations found, float32 [m, 3], and the margins there, float32 [m]; the
-          image is broken where that is negative.
+          The worst transformations found, float32 [m, axes], and the margins there, float32 [m];
+          the image is broken where that is negative.
         """
         self._images = images
         self._margins = margins.astype(np.float32)
@@ -84,7 +84,7 @@ class Attack:
 
     def _descend(self, starts: np.ndarray, steps: int) -> None:
         rows = np.repeat(np.arange(len(starts)), starts.shape[1])
-        points = starts.reshape(-1, 3).astype(np.float32)
+        points = starts.reshape(len(rows), starts.shape[-1]).astype(np.float32)
         for scale in np.geomspace(1, _LAST_STEP, steps):
             open_ = self._margins[rows] >= 0
             rows, points = rows[open_], points[open_]
@@ -100,9 +100,8 @@ class Attack:
         for number, scale in enumerate(np.geomspace(1, _LAST_STEP, refinements)):
             rows = np.flatnonzero(self._margins >= 0)
             # By its place, as it shall not matter to an image which others there are or stand.
-            drawn = np.random.default_rng([seed, number]).uniform(
-                -1, 1, [self._places.max() + 1, 3]
-            )
+            shape = [self._places.max() + 1, len(self._spacing)]
+            drawn = np.random.default_rng([seed, number]).uniform(-1, 1, shape)
             steps = scale * self._spacing * drawn[self._places[self._images[rows]]]
             self._try(rows, self._clip(self._worst[rows] + steps))
 

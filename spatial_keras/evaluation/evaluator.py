@@ -89,17 +89,17 @@ class Evaluator:
         self._places = inputs.places_of(places, self.number)
         self.transformations = TransformationSet() if transformations is None else transformations
         self.transformations.check_fits(*images.shape[1:3])
-        warp = warp or SpatialWarp.fastest(xla=xla)
+        warp = (warp or SpatialWarp.fastest(xla=xla)).along(self.transformations)
         self._classifier, self._input_range = classifier, tuple(input_range)
         adapted = self._adapted = Classifier(
             classifier, images.shape[1:], input_range, outputs, output, images[:_EXAMPLES]
         )
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
         # What a function gives for some images stands for weights that nobody sees.
-        parts = repr((warp.composition, warp.fill, self._input_range, outputs, output)).encode()
+        parts = repr((warp.composition, warp.fill, warp.axes, self._input_range, outputs, output))
         has_weights = hasattr(classifier, "get_weights") or hasattr(classifier, "variables")
         arrays = (images, self.labels) if has_weights else (images, self.labels, adapted.tried)
-        self._data = hashlib.sha256(parts + b"".join(map(_digest, arrays))).hexdigest()
+        self._data = hashlib.sha256(parts.encode() + b"".join(map(_digest, arrays))).hexdigest()
         inputs.check_labels(self.labels, self.num_classes)
         strategy = getattr(classifier, "distribute_strategy", tf.distribute.get_strategy())
         if batch_size is None:
@@ -111,7 +111,7 @@ class Evaluator:
     def natural(self) -> Outcome:
         """Evaluates the untouched images."""
         start = time.perf_counter()
-        parameters = np.zeros([self.number, 3], np.float32)
+        parameters = np.tile(self.transformations.identity, [self.number, 1])
         verdicts = self._judge(np.arange(self.number), parameters)
         return Outcome(
             "natural", verdicts.right, parameters, verdicts.margins, self.number, _since(start),
@@ -128,7 +128,7 @@ class Evaluator:
         start = time.perf_counter()
         parameters = self._draws(draws, seed)
         index = np.repeat(np.arange(self.number), draws)
-        margins = self._judge(index, parameters.reshape(-1, 3)).margins.reshape(-1, draws)
+        margins = self._judge(index, parameters.reshape(index.size, -1)).margins.reshape(-1, draws)
         rows, worst = np.arange(self.number), margins.argmin(axis=1)
         right = (margins >= 0).mean(axis=1) if draws > 1 else margins[:, 0] >= 0
         return Outcome(
@@ -167,7 +167,7 @@ class Evaluator:
 
     def grid(
         self,
-        counts: Sequence[int] = (5, 5, 31),
+        counts: Sequence[int] | None = None,
         natural: Outcome | None = None,
         partial: str | os.PathLike | None = None,
         on_progress: grid.OnProgress | None = None,
@@ -180,7 +180,7 @@ class Evaluator:
         images need: all points of the grid.
 
         Args:
-          counts: the grid's points in tx, ty and rotation; the paper's by default. With an even
+          counts: the grid's points along each axis of S; the paper's by default. With an even
             number the untouched image is not among them.
           natural: what `natural` returned, which saves its passes.
           partial: a file for the state every half a minute; if it exists, the evaluation continues
@@ -189,7 +189,8 @@ class Evaluator:
             that survived).
         """
         start = time.perf_counter()
-        points = self.transformations.grid(*validation.check_triple("counts", counts))
+        counts = self.transformations.check_counts(counts)
+        points = self.transformations.grid(counts)
         if natural is not None:
             self._check_source("natural", natural)
         known, identity = None if natural is None else natural.margins, ""
@@ -197,8 +198,9 @@ class Evaluator:
             partial, identity = pathlib.Path(partial), self._identity(points)
             partial.parent.mkdir(parents=True, exist_ok=True)
         found = grid.worst_points(
-            self._judge, self.number, points, known, partial, on_progress, identity
-        )
+            self._judge, self.number, points, known, partial, on_progress, identity,
+            self.transformations.identity,
+        )  # fmt: skip
         if partial is not None:
             partial.unlink(missing_ok=True)
         return self._grid_outcome(found, counts, points, start)
@@ -243,7 +245,7 @@ class Evaluator:
     def grid_map(
         self,
         folder: str | os.PathLike,
-        counts: Sequence[int] = (5, 5, 31),
+        counts: Sequence[int] | None = None,
         on_progress: grid.OnProgress | None = None,
     ) -> GridOutcome:
         """Evaluates every image at every point of the grid, and writes what it finds to disk.
@@ -253,16 +255,17 @@ class Evaluator:
 
         Args:
           folder: gets `margins.npy` and `losses.npy`, float32 [n, points], and `grid.npy`, float32
-            [points, 3], for `np.load(..., mmap_mode="r")`; a prediction is right where its margin
-            is at least 0. Refused if it exists.
-          counts: the grid's points in tx, ty and rotation.
+            [points, axes], for `np.load(..., mmap_mode="r")`; a prediction is right where its
+            margin is at least 0. Refused if it exists.
+          counts: the grid's points along each axis of S.
           on_progress: as for `grid`.
         """
         start = time.perf_counter()
         folder = pathlib.Path(folder)
         if folder.exists():
             raise ValueError(f"{folder} exists already.")
-        points = self.transformations.grid(*validation.check_triple("counts", counts))
+        counts = self.transformations.check_counts(counts)
+        points = self.transformations.grid(counts)
         found = grid.write_map(
             self._judge, self.number, points, folder, on_progress, self._identity(points)
         )
@@ -294,31 +297,29 @@ class Evaluator:
     def _grid_outcome(
         self, found: grid.WorstPoints, counts: Sequence[int], points: np.ndarray, start: float
     ) -> GridOutcome:
-        damaging = points[found.points]
-        bounds, gaps = self.transformations.bounds, np.array(counts) - 1
-        spacing = np.where(gaps > 0, 2 * bounds / np.maximum(gaps, 1), bounds).astype(np.float32)
+        damaging, spacing = points[found.points], self.transformations.spacing(counts)
         return GridOutcome(
             "grid", found.margins[:, 0] >= 0, damaging[:, 0], found.margins[:, 0], found.passes,
             _since(start), self._source(), damaging, spacing, self.number * len(points),
         )  # fmt: skip
 
     def _draws(self, draws: int, seed: int) -> np.ndarray:
-        """Draws parameters [n, draws, 3]; fewer draws, and those of fewer places, are the first."""
+        """Draws parameters [n, draws, axes]; fewer draws, or of fewer places, are the first."""
         validation.check_integer("number of draws", draws, 1)
         shape, sample = [self._places.max() + 1], self.transformations.sample
         drawn = [sample([seed, draw], shape).numpy()[self._places] for draw in range(draws)]
         return np.stack(drawn, axis=1)
 
     def _worst_of(self, name: str, candidates: Any, passes_before: int = 0) -> Outcome:
-        """Judges surviving images at candidates, an iterable of parameters [n, 3].
+        """Judges surviving images at candidates, an iterable of parameters [n, axes].
 
         Args:
           name: of the outcome.
-          candidates: parameters [n, 3], one after the other.
+          candidates: parameters [n, axes], one after the other.
           passes_before: passes that finding a candidate took, for each image.
         """
         start = time.perf_counter()
-        worst = np.zeros([self.number, 3], np.float32)
+        worst = np.tile(self.transformations.identity, [self.number, 1])
         margins, passes = np.full(self.number, np.inf, np.float32), 0
         for parameters in candidates:
             index = np.flatnonzero(margins >= 0)

@@ -68,6 +68,7 @@ def worst_points(
     partial: pathlib.Path | None = None,
     on_progress: OnProgress | None = None,
     identity: str = "",
+    untouched: np.ndarray | float = 0.0,
 ) -> WorstPoints:
     """Judges every image at the points of a grid until one breaks it.
 
@@ -77,23 +78,25 @@ def worst_points(
     Args:
       judge: judges pairs.
       number: how many images.
-      grid: transformations, float32 [points, 3].
+      grid: transformations, float32 [points, axes].
       natural_margins: margins of the untouched images, float32 [n], if known.
       partial: a file that keeps the state of a killed evaluation; if it exists, this continues
         from there.
       on_progress: called after each pass.
       identity: tells whether the state in `partial` is of the same evaluation.
+      untouched: the transformation that leaves images as they are, [axes].
 
     Raises:
       ValueError: it is not.
     """
     size = max(judge.batch_size, _NUMBERS_IN_MEMORY // len(grid))
-    (untouched,) = np.nonzero((grid == 0).all(axis=1))
+    offsets = grid - untouched
+    (middle,) = np.nonzero((offsets == 0).all(axis=1))
 
     def new_block(start: int) -> np.ndarray:
         block = np.full([min(size, number - start), len(grid)], np.nan, np.float32)
-        if natural_margins is not None and len(untouched):
-            block[:, untouched[0]] = natural_margins[start : start + len(block)]
+        if natural_margins is not None and len(middle):
+            block[:, middle[0]] = natural_margins[start : start + len(block)]
         return block
 
     state = None
@@ -106,7 +109,7 @@ def worst_points(
         nothing = np.zeros(shape, np.float32), np.zeros(shape, int)
         state = WorstPoints(*nothing, 0, 0, new_block(0), identity)
     while state.done < number:
-        _judge_block(judge, grid, state, partial, on_progress)
+        _judge_block(judge, grid, PointOrder(offsets, state.block), state, partial, on_progress)
         stop = state.done + len(state.block)
         state.margins[state.done : stop], state.points[state.done : stop] = _smallest(state.block)
         state.done, state.block = stop, new_block(stop)
@@ -116,11 +119,11 @@ def worst_points(
 def _judge_block(
     judge: Judge,
     grid: np.ndarray,
+    order: PointOrder,
     state: WorstPoints,
     partial: pathlib.Path | None,
     on_progress: OnProgress | None,
 ) -> None:
-    order = PointOrder(grid, state.block)
     later = (len(state.margins) - state.done - len(state.block)) * len(grid)
     before = int((state.margins[: state.done, 0] >= 0).sum())
     saved = time.monotonic()
@@ -165,7 +168,7 @@ def write_map(
     Args:
       judge: judges pairs.
       number: how many images.
-      grid: transformations, float32 [points, 3].
+      grid: transformations, float32 [points, axes].
       folder: gets `margins.npy` and `losses.npy`, float32 [n, points], and `grid.npy`.
       on_progress: called after each pass.
       identity: tells whether what a killed call left is of the same evaluation.

@@ -68,9 +68,7 @@ class Judge:
         self.batch_size = -(-batch_size // self._replicas) * self._replicas
         self._classifier, self._warp = classifier, warp
         # The op has no gradient in the transformations; the two agree to rounding.
-        self.smooth_warp = SpatialWarp.fastest(
-            xla=xla, differentiable=True, composition=warp.composition, fill=warp.fill
-        )
+        self.smooth_warp = SpatialWarp("gather", warp.composition, warp.fill, warp.axes)
         self._of_images = tf.TensorSpec(images.shape, images.dtype)
         self._images = self._on_each_replica(images)
         self._labels = tf.constant(labels, tf.int32)
@@ -88,7 +86,7 @@ class Judge:
 
         Args:
           index: numbers of images, int [pairs].
-          parameters: a transformation for each, float [pairs, 3].
+          parameters: a transformation for each, float [pairs, axes].
           on_pass: called after every batch with the number of pairs in it.
 
         Raises:
@@ -97,15 +95,15 @@ class Judge:
         return Verdicts(*self._in_batches(self._judge, index, parameters, on_pass))
 
     def slopes(self, index: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the margins [pairs] and their gradients in the parameters, float32 [pairs, 3]."""
+        """Returns margins [pairs] and their gradients in the parameters, float32 [pairs, axes]."""
         return tuple(self._in_batches(self._slope, index, parameters))
 
     def climber(
         self, search: GradientSearch, objective: losses.Objective
     ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        """Returns a function of numbers of images, int [images], and of starts, float [images, 3].
+        """Returns a function of numbers of images, int [images], and starts, float [images, axes].
 
-        It gives the transformations that the search's ascents end at, float32 [images, 3].
+        It gives the transformations that the search's ascents end at, float32 [images, axes].
         """
 
         def climb(images: tf.Tensor, index: tf.Tensor, starts: tf.Tensor) -> tuple[tf.Tensor]:
@@ -141,7 +139,8 @@ class Judge:
             context = tf.distribute.get_replica_context()
             number, count = context.replica_id_in_sync_group, context.num_replicas_in_sync
             mine = tf.reshape(index, [count, -1])[number]
-            results = compiled()(images, mine, tf.reshape(parameters, [count, -1, 3])[number])
+            parts = tf.reshape(parameters, [count, -1, parameters.shape[-1]])
+            results = compiled()(images, mine, parts[number])
             return [context.all_gather(tf.identity(result), axis=0) for result in results]
 
         @tf.function
@@ -157,7 +156,8 @@ class Judge:
         if self._xla:
             return self._shared(lambda: tf.function(function, jit_compile=True))
         # One graph for batches of every size.
-        pairs = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 3], tf.float32)]
+        parameters = tf.TensorSpec([None, self._warp.num_axes], tf.float32)
+        pairs = [tf.TensorSpec([None], tf.int32), parameters]
         signature = [self._of_images, *pairs]
         return self._shared(lambda: tf.function(function, input_signature=signature))
 

@@ -21,8 +21,8 @@ class Outcome:
       name: "natural", "random", "worst_of_k", "gradient", "grid" or "attack".
       right: whether each image counts as right: bool [n]; for random accuracy the fraction of its
         draws, float [n].
-      transformations: of those tried, the one of smallest margin for each image, float32 [n, 3],
-        in pixels and degrees.
+      transformations: of those tried, the one of smallest margin for each image, float32
+        [n, axes], a column for each axis of S: pixels and degrees.
       margins: the margin there (the label's logit minus the largest other one), float32 [n].
       passes: how many images went through the network, with or without a gradient.
       seconds: the time it took.
@@ -68,9 +68,9 @@ class GridOutcome(Outcome):
 
     Attributes:
       damaging: for each image the points of smallest margin found, worst first, float32
-        [n, 1 to 5, 3].
-      spacing: the grid's steps in tx, ty (pixels) and rotation (degrees), float32 [3]; the bound
-        where there is but one point.
+        [n, 1 to 5, axes].
+      spacing: the grid's steps along the axes, float32 [axes]; the way to an end where there is
+        but one point.
       exhaustive: how many passes an evaluation without pruning takes.
     """
 

@@ -23,7 +23,7 @@ class PointOrder:
     image's own margins alone, not on what other images there are.
 
     Args:
-      grid: transformations, float32 [points, 3].
+      grid: transformations less the identity, float32 [points, axes].
       margins: the margins known already, float32 [images, points], NaN where there is none; it is
         kept up to date.
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
+from spatial_keras.geometry.transformations import TransformationSet
 
-_ANGLE_BINS = 12
-_COORDINATES = ("tx", "ty", "rotation")
+_BINS = 12
 
 
 class Report:
@@ -23,6 +23,7 @@ class Report:
       labels: class numbers, integer [n].
       class_names: the name of each class; the numbers by default.
       notes: what a reader should know.
+      transformations: the set S of the evaluations; the paper's by default.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class Report:
         labels: np.ndarray,
         class_names: Sequence[str] | None = None,
         notes: Sequence[str] = (),
+        transformations: TransformationSet | None = None,
     ) -> None:
+        self._axes = (transformations or TransformationSet()).axes
         self.outcomes = {outcome.name: outcome for outcome in outcomes}
         self.labels = labels
         self.class_names = class_names or [str(i) for i in range(int(labels.max()) + 1)]
@@ -70,24 +73,29 @@ class Report:
                 table[name] = {"images": int(members.sum()), **accuracies}
         return table
 
-    def worst_angles(self) -> dict[str, list[float]] | None:
-        """Returns a histogram of the rotations that the grid or, after it, the attack came to.
+    def worst_values(self) -> dict[str, dict[str, list[float]]] | None:
+        """Returns which values of each axis the grid or, after it, the attack came to.
 
         Returns:
-          "edges" in degrees, [bins + 1], and counts "broken" and "standing" [bins]; None if there
-          is neither outcome.
+          Of each axis that has several, by its name: "edges" [bins + 1] in the axis's unit, and
+          counts "broken" and "standing" [bins]; None if there is neither outcome.
         """
         outcome = self.outcomes.get("attack", self.outcomes.get("grid"))
         if outcome is None:
             return None
-        angles = outcome.transformations[:, 2]
-        bound = max(float(np.abs(angles).max()), 1.0)
-        edges = np.linspace(-bound, bound, _ANGLE_BINS + 1)
-        broken, standing = (
-            np.histogram(angles[chosen], edges)[0].tolist()
-            for chosen in (~outcome.right, outcome.right)
-        )
-        return {"edges": edges.tolist(), "broken": broken, "standing": standing}
+        table = {}
+        for axis, values in zip(self._axes, outcome.transformations.T):
+            low, high = axis.ends
+            if low < high:
+                edges = np.linspace(low, high, _BINS + 1)
+                broken, standing = (
+                    np.histogram(values[chosen], edges)[0].tolist()
+                    for chosen in (~outcome.right, outcome.right)
+                )
+                table[axis.name] = {
+                    "edges": edges.tolist(), "broken": broken, "standing": standing,
+                }  # fmt: skip
+        return table
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all but the single images, for a JSON file."""
@@ -95,15 +103,16 @@ class Report:
             "images": len(self.labels),
             "measures": self.measures(),
             "per_class": self.per_class(),
-            "worst_angles": self.worst_angles(),
+            "worst_values": self.worst_values(),
             "notes": self.notes,
         }
 
     def to_csv(self) -> str:
         """Returns one line per image: its class, and what each outcome found for it.
 
-        `NAME_right` is 1, 0 or a fraction of draws; `NAME_tx`, `NAME_ty` (pixels) and
-        `NAME_rotation` (degrees) are the transformation of smallest margin found, `NAME_margin`.
+        `NAME_right` is 1, 0 or a fraction of draws; `NAME_tx`, `NAME_ty` (pixels),
+        `NAME_rotation` (degrees) and so on, one for each axis of S, are the transformation of
+        smallest margin found, `NAME_margin`.
         """
         columns: dict[str, Sequence[Any]] = {
             "image": range(len(self.labels)),
@@ -113,8 +122,8 @@ class Report:
         for name, outcome in self.outcomes.items():
             columns[f"{name}_right"] = [f"{value:.6g}" for value in outcome.right.astype(float)]
             if name != "natural":
-                for coordinate, values in zip(_COORDINATES, outcome.transformations.T):
-                    columns[f"{name}_{coordinate}"] = [f"{value:.6g}" for value in values]
+                for axis, values in zip(self._axes, outcome.transformations.T):
+                    columns[f"{name}_{axis.name}"] = [f"{value:.6g}" for value in values]
             columns[f"{name}_margin"] = [f"{value:.6g}" for value in outcome.margins]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -81,7 +81,8 @@ class Evaluation:
                 if on_outcome:
                     on_outcome(one)
             labels, notes = self.evaluator.labels, [*self.evaluator.notes, *self.notes]
-            report = Report(found, labels, self.class_names, notes)
+            box = self.evaluator.transformations
+            report = Report(found, labels, self.class_names, notes, box)
             if self.config.shard is None:
                 self._write(report)
             else:

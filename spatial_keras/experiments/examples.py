@@ -22,7 +22,7 @@ def draw(
       model: a RobustModel with a search.
       images: pixel values 0..255, [n, height, width, channels].
       labels: class numbers [n].
-      parameters: transformations [n, 3].
+      parameters: transformations [n, axes].
       class_names: the names of the classes.
     """
     natural = tf.cast(images, tf.float32)
@@ -32,6 +32,7 @@ def draw(
         return [class_names[i] for i in np.argmax(model.logits(batch), -1)]
 
     names = [class_names[i] for i in np.asarray(labels)]
+    captions = [model.search.transformations.caption(row) for row in parameters.numpy()]
     return figures.examples(
-        natural.numpy(), worst.numpy(), parameters.numpy(), names, predict(natural), predict(worst)
+        natural.numpy(), worst.numpy(), captions, names, predict(natural), predict(worst)
     )

@@ -140,8 +140,8 @@ class TensorBoardLogs(StepCallback):
         search_seconds = self._time_search()
         if self._step <= self._robust_model.search_from:
             search_seconds = 0.0  # These steps drew at random.
-        for i, name in enumerate(("tx_pixels", "ty_pixels", "rotation_degrees")):
-            tf.summary.histogram(f"worst/{name}", self._worst[:, i])
+        for axis, values in zip(self._robust_model.search.transformations.axes, self._worst.T):
+            tf.summary.histogram(f"worst/{axis.name}_{axis.unit}", values)
         tf.summary.scalar("time/search_share", search_seconds / seconds)
         return [search_seconds]
 

@@ -19,7 +19,7 @@ _PALE = "#f0f0f0"
 def examples(
     natural: np.ndarray,
     worst: np.ndarray,
-    parameters: np.ndarray,
+    captions: Sequence[str],
     labels: Sequence[str],
     natural_predictions: Sequence[str],
     worst_predictions: Sequence[str],
@@ -29,7 +29,7 @@ def examples(
     Args:
       natural: pixel values 0..255, [n, height, width, channels], 1 or 3 channels.
       worst: the transformed images, like `natural`.
-      parameters: (tx, ty, rotation) of each, pixels and degrees, [n, 3].
+      captions: the transformation of each in words (`TransformationSet.caption`), [n].
       labels: the true classes' names.
       natural_predictions: the predicted classes' names for the natural images.
       worst_predictions: the predicted classes' names for the worst-case images.
@@ -46,8 +46,8 @@ def examples(
             _draw_image(axis, image)
             right = prediction == label
             axis.set_title(_marked(prediction, right), color=_color(right), fontsize=10)
-    for axis, (tx, ty, degrees) in zip(axes[1], parameters):
-        axis.set_xlabel(f"{tx:+.1f}, {ty:+.1f} px\n{degrees:+.0f}°", fontsize=8)
+    for axis, caption in zip(axes[1], captions):
+        axis.set_xlabel(caption, fontsize=8)
     axes[0, 0].set_ylabel("natural", fontsize=10)
     axes[1, 0].set_ylabel("worst case", fontsize=10)
     return figure
@@ -90,12 +90,15 @@ def rotations(
 
 
 @style.styled
-def failures(right: np.ndarray, degrees: Sequence[float]) -> Figure:
-    """Draws which rotations lead to a misclassification: images x angles.
+def failures(
+    right: np.ndarray, values: Sequence[float], label: str = "rotation, degrees"
+) -> Figure:
+    """Draws which rotations, or values of another axis, lead to a misclassification.
 
     Args:
-      right: which predictions are right, bool [images, angles].
-      degrees: the rotations, ascending and evenly spaced, [angles].
+      right: which predictions are right, bool [images, values].
+      values: of the axis, ascending and evenly spaced, [values].
+      label: of the axis (`geometry.axes.Axis.label`).
 
     Returns:
       A figure of a column's width. Its rows are the images, from those never wrong at the top to
@@ -104,21 +107,21 @@ def failures(right: np.ndarray, degrees: Sequence[float]) -> Figure:
     Raises:
       ValueError: nothing to draw, numbers that are not finite, or not equally many.
     """
-    degrees, by_angle = style.check(degrees=degrees, right=np.transpose(right))
-    wrong = ~by_angle.T.astype(bool)
+    values, by_value = style.check(values=values, right=np.transpose(right))
+    wrong = ~by_value.T.astype(bool)
     wrong = wrong[np.argsort(wrong.mean(axis=1), kind="stable")]
     figure = style.new_figure(style.COLUMN, 3.2)
     axis = figure.subplots()
-    half = (degrees[-1] - degrees[0]) / max(len(degrees) - 1, 1) / 2 or 0.5
+    half = (values[-1] - values[0]) / max(len(values) - 1, 1) / 2 or 0.5
     axis.imshow(
         wrong, cmap=colors.ListedColormap([_PALE, style.WRONG]), vmin=0, vmax=1, aspect="auto",
-        interpolation="nearest", extent=(degrees[0] - half, degrees[-1] + half, len(wrong), 0),
+        interpolation="nearest", extent=(values[0] - half, values[-1] + half, len(wrong), 0),
     )  # fmt: skip
     axis.axvline(0, color="black", linewidth=0.6, linestyle=":")
     axis.xaxis.set_major_locator(ticker.MaxNLocator(7, steps=[1, 1.5, 3, 5, 10]))
     axis.yaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
-    axis.set_xlabel("rotation, degrees")
-    axis.set_ylabel("test images, by fraction of rotations wrong")
+    axis.set_xlabel(label)
+    axis.set_ylabel("test images, by fraction wrong")
     patches = [Patch(facecolor=style.WRONG, label="wrong"), Patch(facecolor=_PALE, label="right")]
     figure.legend(handles=patches, loc="outside upper right", ncols=2)
     return figure

@@ -2,18 +2,22 @@
 
 A transformation is t = (tx, ty, rotation): the content moves `tx` pixels to the right and `ty`
 pixels down after it has turned `rotation` degrees counter-clockwise about the image's centre.
-Parameters are float tensors whose last axis holds these three numbers.
+A set may have further axes, whose values follow. Parameters are float tensors with a column for
+each axis.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
+import functools
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from spatial_keras.geometry.axes import Axis, Rotation, ShiftX, ShiftY, deserialize, serialize
 from spatial_keras.support import validation
 
 _DRAW_BITS = 24
@@ -30,19 +34,35 @@ class TransformationSet:
       max_tx: largest shift to either side, in pixels.
       max_ty: largest shift up or down, in pixels.
       max_rotation: largest rotation either way, in degrees, at most 180.
+      own_axes: further axes. They move the content first, the last of them before the others; then
+        come the rotation and the shifts.
 
     Raises:
-      ValueError: a bound is negative, not finite, or a rotation above 180.
+      TypeError: an axis is none.
+      ValueError: a bound is negative, not finite, or a rotation above 180; or two axes have the
+        same name.
     """
 
     max_tx: float = 3.0
     max_ty: float = 3.0
     max_rotation: float = 30.0
+    own_axes: tuple[Axis, ...] = ()
 
     def __post_init__(self) -> None:
-        validation.check_range("max_tx", self.max_tx, 0)
-        validation.check_range("max_ty", self.max_ty, 0)
-        validation.check_range("max_rotation", self.max_rotation, 0, 180)
+        object.__setattr__(self, "own_axes", tuple(self.own_axes))
+        for axis in self.own_axes:
+            if not isinstance(axis, Axis):
+                raise TypeError(f"own_axes must be of Axis, got {axis!r}.")
+        names = [axis.name for axis in self.axes]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"axes must have names of their own, got '{name}' twice.")
+
+    @functools.cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes, in the order of the parameters' columns."""
+        paper = ShiftX(self.max_tx), ShiftY(self.max_ty), Rotation(self.max_rotation)
+        return (*paper, *self.own_axes)
 
     @classmethod
     def of_size(
@@ -60,17 +80,29 @@ class TransformationSet:
         return cls(share * width, share * height, max_rotation)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The axes' names."""
+        return tuple(axis.name for axis in self.axes)
+
+    @property
     def bounds(self) -> np.ndarray:
-        """The largest (tx, ty, rotation): float32 [3], in pixels and degrees."""
-        return np.array([self.max_tx, self.max_ty, self.max_rotation], np.float32)
+        """The axes' bounds, float32 [axes]: tx and ty in pixels, rotation in degrees, ..."""
+        return np.array([axis.bound for axis in self.axes], np.float32)
+
+    @property
+    def identity(self) -> np.ndarray:
+        """The parameters that leave images as they are, float32 [axes]."""
+        return np.array([axis.identity for axis in self.axes], np.float32)
+
+    @property
+    def default_counts(self) -> tuple[int, ...]:
+        """How many points a grid has along each axis by default."""
+        return tuple(axis.points for axis in self.axes)
 
     def check_fits(self, height: int, width: int) -> None:
-        """Raises ValueError if a shift in S can push the whole image out of the frame."""
-        for name, bound, size in (("max_tx", self.max_tx, width), ("max_ty", self.max_ty, height)):
-            if bound >= size:
-                raise ValueError(
-                    f"{name} must be smaller than the image, {size} pixels, got {bound}."
-                )
+        """Raises ValueError if a transformation in S makes no sense for images of this size."""
+        for axis in self.axes:
+            axis.check_fits(height, width)
 
     def sample(
         self, seed: tf.Tensor, shape: Sequence[int | tf.Tensor], whole_pixels: bool = False
@@ -85,20 +117,17 @@ class TransformationSet:
           whole_pixels: draw shifts from the integers of their range.
 
         Returns:
-          Parameters, float32 [*shape, 3].
+          Parameters, float32 [*shape, axes].
         """
         # Integers, because float draws differ between compiled and plain graphs; and of 24 bits,
         # so that all up to the product with the bounds is exact, however XLA may fuse it.
-        shape = tf.concat([tf.cast(tf.stack(shape), tf.int32), [3]], axis=0)
+        shape = tf.concat([tf.cast(tf.stack(shape), tf.int32), [len(self.axes)]], axis=0)
         integers = tf.random.stateless_uniform(
             shape, seed, 0, 1 << _DRAW_BITS, dtype=tf.int32, alg="philox"
         )
-        unit = tf.cast(integers, tf.float32) * 2.0**-_DRAW_BITS
-        if whole_pixels:
-            whole = np.floor(self.bounds[:2])
-            shift = tf.floor(unit[..., :2] * (2 * whole + 1)) - whole
-            return tf.concat([shift, (unit[..., 2:] * 2 - 1) * self.max_rotation], axis=-1)
-        return (unit * 2 - 1) * self.bounds
+        uniform = tf.unstack(tf.cast(integers, tf.float32) * 2.0**-_DRAW_BITS, axis=-1)
+        draws = [axis.draw(column, whole_pixels) for axis, column in zip(self.axes, uniform)]
+        return tf.stack(draws, axis=-1)
 
     def sample_batch(
         self,
@@ -120,7 +149,7 @@ class TransformationSet:
           whole_pixels: draw shifts from the integers of their range.
 
         Returns:
-          Parameters, float32 [batch_size, *per_image, 3].
+          Parameters, float32 [batch_size, *per_image, axes].
         """
         context = tf.distribute.get_replica_context()
         replicas = 1 if context is None else context.num_replicas_in_sync
@@ -130,70 +159,79 @@ class TransformationSet:
         first = context.replica_id_in_sync_group * batch_size
         return tf.gather(drawn, first + tf.range(batch_size))
 
-    def grid(self, num_tx: int = 5, num_ty: int = 5, num_rotation: int = 31) -> np.ndarray:
+    def grid(self, counts: Sequence[int] | None = None) -> np.ndarray:
         """Lists the grid over S; the default is the paper's, 5 x 5 x 31 = 775 points.
 
-        A coordinate with one point, or with bound 0, contributes the single value 0. The grid
-        contains the identity if every number of points is odd.
+        An axis with one point, or with bound 0, contributes the identity alone. The grid contains
+        the identity if every count is odd.
+
+        Args:
+          counts: the number of points along each axis; see `default_counts`.
 
         Returns:
-          Parameters, float32 [points, 3], tx slowest and rotation fastest.
+          Parameters, float32 [points, axes], the first axis slowest and the last one fastest.
 
         Raises:
-          ValueError: a number of points is not a positive integer.
+          TypeError, ValueError: see `check_counts`.
         """
-        axes = []
-        names = ("num_tx", "num_ty", "num_rotation")
-        for name, number, bound in zip(names, (num_tx, num_ty, num_rotation), self.bounds):
-            validation.check_integer(name, number, 1)
-            single = number == 1 or bound == 0
-            axes.append(np.zeros(1) if single else np.linspace(-bound, bound, number))
-        return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3).astype(np.float32)
+        counts = self.check_counts(counts)
+        values = [axis.grid(count) for axis, count in zip(self.axes, counts)]
+        points = np.stack(np.meshgrid(*values, indexing="ij"), -1)
+        return points.reshape(-1, len(values)).astype(np.float32)
+
+    def check_counts(self, counts: Sequence[int] | None) -> tuple[int, ...]:
+        """Returns the numbers of points along the axes, the default ones of None.
+
+        Raises:
+          TypeError: one is not an integer.
+          ValueError: one is less than 1, or there is not one for each axis.
+        """
+        if counts is None:
+            return self.default_counts
+        self.check_columns("counts", counts)
+        for name, count in zip(self.names, counts):
+            validation.check_integer(f"number of points in {name}", count, 1)
+        return tuple(counts)
+
+    def check_columns(self, name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Returns the values as a tuple if there is one for each axis.
+
+        Raises:
+          ValueError: they are more or fewer.
+        """
+        if not isinstance(values, (list, tuple)) or len(values) != len(self.axes):
+            raise ValueError(
+                f"{name} must be {len(self.axes)}, for {', '.join(self.names)}, got {values!r}."
+            )
+        return tuple(values)
+
+    def spacing(self, counts: Sequence[int]) -> np.ndarray:
+        """Returns the steps of a grid along the axes, float32 [axes].
+
+        Along an axis with one point it is the way to an end.
+        """
+        steps = [axis.spacing(count) for axis, count in zip(self.axes, counts)]
+        return np.array(steps, np.float32)
 
     def clip(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Projects parameters [..., 3] onto the box."""
-        parameters = tf.convert_to_tensor(parameters)
-        bounds = tf.cast(self.bounds, parameters.dtype)
-        return tf.clip_by_value(parameters, -bounds, bounds)
+        """Projects parameters [..., axes] onto S."""
+        columns = tf.unstack(tf.convert_to_tensor(parameters), axis=-1)
+        return tf.stack([axis.clip(column) for axis, column in zip(self.axes, columns)], axis=-1)
 
-    def get_config(self) -> dict[str, float]:
+    def caption(self, parameters: Sequence[float]) -> str:
+        """Returns a transformation [axes] as people read it, a line for each unit."""
+        lines = []
+        pairs = zip(self.axes, parameters)
+        for symbol, group in itertools.groupby(pairs, lambda pair: pair[0].symbol):
+            lines.append(", ".join(axis.write(value) for axis, value in group) + symbol)
+        return "\n".join(lines)
+
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return dataclasses.asdict(self)
+        bounds = {name: getattr(self, name) for name in ("max_tx", "max_ty", "max_rotation")}
+        return {**bounds, "own_axes": serialize(self.own_axes)}
 
     @classmethod
-    def from_config(cls, config: dict[str, float]) -> TransformationSet:
+    def from_config(cls, config: dict[str, Any]) -> TransformationSet:
         """Builds the set from its configuration."""
-        return cls(**config)
-
-
-def projective_rows(
-    parameters: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
-) -> tf.Tensor:
-    """Turns parameters into the rows of ImageProjectiveTransformV3.
-
-    A row [a0 a1 a2 b0 b1 b2 0 0] maps an **output** point to the **input** point that it shows:
-    (x, y) -> (a0 x + a1 y + a2, b0 x + b1 y + b2). The output point is first shifted back by
-    (tx, ty), then turned back about the centre ((width - 1) / 2, (height - 1) / 2).
-
-    Args:
-      parameters: float [..., 3]: tx and ty in pixels, rotation in degrees counter-clockwise.
-      height: the image's height in pixels.
-      width: the image's width in pixels.
-
-    Returns:
-      Rows, [..., 8], in the parameters' dtype.
-    """
-    tx, ty, degrees = tf.unstack(parameters, axis=-1)
-    radians = degrees * (math.pi / 180)
-    cos, sin = tf.cos(radians), tf.sin(radians)
-    center_x, center_y = ((tf.cast(size, tx.dtype) - 1) / 2 for size in (width, height))
-    from_x, from_y = tx + center_x, ty + center_y
-    zero = tf.zeros_like(tx)
-    return tf.stack(
-        [
-            cos, -sin, center_x - cos * from_x + sin * from_y,
-            sin, cos, center_y - sin * from_x - cos * from_y,
-            zero, zero,
-        ],
-        axis=-1,
-    )  # fmt: skip
+        return cls(**{**config, "own_axes": deserialize(config.get("own_axes", ()))})

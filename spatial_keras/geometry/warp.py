@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from spatial_keras.geometry import sampling, transformations
+from spatial_keras.geometry import projective, sampling
+from spatial_keras.geometry.axes import Axis, deserialize, serialize
+from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.support import validation
 
 IMPLEMENTATIONS = ("auto", "op", "gather")
@@ -22,8 +25,8 @@ class SpatialWarp(tf.keras.layers.Layer):
 
     Call arguments:
       images: [batch, height, width, channels], any integer or floating type.
-      parameters: (tx, ty, rotation) in pixels and degrees, [batch, 3]; or [batch, k, 3] for k
-        warps of each image.
+      parameters: (tx, ty, rotation) in pixels and degrees, [batch, 3], or along `axes`,
+        [batch, axes]; or [batch, k, 3 or axes] for k warps of each image.
 
     Output: [batch, height, width, channels], or [batch, k, height, width, channels]; float32 for
     integer images, else the images' dtype (16-bit floats are warped in float32).
@@ -38,6 +41,8 @@ class SpatialWarp(tf.keras.layers.Layer):
         whole-pixel shifts.
       fill: what comes in from outside: "black", the paper's; "nearest", the pixel of the border;
         or "reflect", the image mirrored at its border (SciPy's names).
+      axes: of the parameters' columns, the last one moving the content first; None for tx, ty and
+        rotation. Along axes of one's own images are interpolated once, whatever the composition.
 
     Raises:
       ValueError: an unknown implementation, composition or fill, or arguments of the wrong shape.
@@ -48,6 +53,7 @@ class SpatialWarp(tf.keras.layers.Layer):
         implementation: str = "auto",
         composition: str = "sequential",
         fill: str = "black",
+        axes: Sequence[Axis] | None = None,
         **kwargs: Any,
     ) -> None:
         # Without autocast: a mixed precision policy would round pixel values to 16 bits.
@@ -57,6 +63,7 @@ class SpatialWarp(tf.keras.layers.Layer):
         )
         self.composition = validation.check_name("warp composition", composition, COMPOSITIONS)
         self.fill = validation.check_name("fill", fill, sampling.FILLS)
+        self.axes = None if axes is None else tuple(axes)
 
     @classmethod
     def fastest(
@@ -78,10 +85,24 @@ class SpatialWarp(tf.keras.layers.Layer):
         # The op is the faster one outside of XLA; the two agree to rounding.
         return cls("gather" if xla or differentiable else "op", composition, fill)
 
+    @property
+    def num_axes(self) -> int:
+        """The number of the parameters' columns."""
+        return 3 if self.axes is None else len(self.axes)
+
+    def along(self, transformations: TransformationSet) -> SpatialWarp:
+        """Returns this warp for the parameters of a set; itself if its axes are the set's."""
+        own = transformations.axes if transformations.own_axes else None
+        if own == self.axes:
+            return self
+        warp = self.from_config({**self.get_config(), "axes": None})
+        warp.axes = own
+        return warp
+
     def call(self, images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
         """Warps; see the class."""
         images, parameters = tf.convert_to_tensor(images), tf.convert_to_tensor(parameters)
-        _check_shapes(images, parameters)
+        self._check_shapes(images, parameters)
         dtype = tf.float64 if images.dtype == tf.float64 else tf.float32
         several = parameters.shape.rank == 3
         draws = parameters if several else parameters[:, None]
@@ -92,15 +113,18 @@ class SpatialWarp(tf.keras.layers.Layer):
 
     def _warp(self, images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
         height, width = sampling.size_of(images)
+        if self.axes is not None:
+            rows = projective.rows_of_axes(self.axes, parameters, height, width)
+            return self._sample(images, rows, (height, width))
         if self.composition == "joint":
-            rows = transformations.projective_rows(parameters, height, width)
+            rows = projective.projective_rows(parameters, height, width)
             return self._sample(images, rows, (height, width))
         # The second interpolation mixes each pixel of the rotated image with its left and upper
         # neighbours, by the fractions of the shift. So the first one takes the whole pixels along
         # and needs one more row and column, not the original's padded canvas of 64x64.
         shift = parameters[..., :2]
         whole = tf.stop_gradient(tf.math.ceil(shift))
-        rows = transformations.projective_rows(
+        rows = projective.projective_rows(
             tf.concat([whole, parameters[..., 2:]], axis=-1), height, width
         )
         rotated = self._sample(images, rows, (height + 1, width + 1))
@@ -111,7 +135,8 @@ class SpatialWarp(tf.keras.layers.Layer):
     def _sample(self, images: tf.Tensor, rows: tf.Tensor, size: sampling.Size) -> tf.Tensor:
         if self.implementation == "op":
             return sampling.sample_with_op(images, tf.cast(rows, tf.float32), size, self.fill)
-        return sampling.sample_with_gather(images, rows, size, self.fill)
+        is_affine = self.axes is None
+        return sampling.sample_with_gather(images, rows, size, self.fill, is_affine)
 
     def compute_output_shape(
         self, images_shape: tuple[int | None, ...], parameters_shape: tuple[int | None, ...]
@@ -123,21 +148,34 @@ class SpatialWarp(tf.keras.layers.Layer):
         """Returns the constructor's arguments."""
         config = super().get_config()
         config.update(
-            implementation=self.implementation, composition=self.composition, fill=self.fill
+            implementation=self.implementation,
+            composition=self.composition,
+            fill=self.fill,
+            axes=None if self.axes is None else serialize(self.axes),
         )
         return config
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SpatialWarp:
+        """Builds the layer from its configuration."""
+        if config.get("axes") is not None:
+            config = {**config, "axes": deserialize(config["axes"])}
+        return super().from_config(config)
 
-def _check_shapes(images: tf.Tensor, parameters: tf.Tensor) -> None:
-    if images.shape.rank != 4 or images.shape[-1] is None:
-        raise ValueError(
-            "images must be [batch, height, width, channels] with a known number of channels, "
-            f"got {images.shape}."
-        )
-    if parameters.shape.rank not in (2, 3) or parameters.shape[-1] != 3:
-        raise ValueError(f"parameters must be [batch, 3] or [batch, k, 3], got {parameters.shape}.")
-    if not images.shape[:1].is_compatible_with(parameters.shape[:1]):
-        raise ValueError(
-            f"images and parameters must be equally many, got {images.shape[0]} images and "
-            f"{parameters.shape[0]} rows of parameters."
-        )
+    def _check_shapes(self, images: tf.Tensor, parameters: tf.Tensor) -> None:
+        if images.shape.rank != 4 or images.shape[-1] is None:
+            raise ValueError(
+                "images must be [batch, height, width, channels] with a known number of channels, "
+                f"got {images.shape}."
+            )
+        number = self.num_axes
+        if parameters.shape.rank not in (2, 3) or parameters.shape[-1] != number:
+            raise ValueError(
+                f"parameters must be [batch, {number}] or [batch, k, {number}], "
+                f"got {parameters.shape}."
+            )
+        if not images.shape[:1].is_compatible_with(parameters.shape[:1]):
+            raise ValueError(
+                f"images and parameters must be equally many, got {images.shape[0]} images and "
+                f"{parameters.shape[0]} rows of parameters."
+            )

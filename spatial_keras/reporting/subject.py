@@ -50,7 +50,7 @@ class Subject:
     def rotated(self, number: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Returns an image at some rotations, float32, these in degrees, and the predictions."""
         degrees = self.degrees[_SHOWN]
-        parameters = np.stack([0 * degrees, 0 * degrees, degrees], axis=1)
+        parameters = TransformationSet(0, 0, float(degrees[-1])).grid((1, 1, len(degrees)))
         images = np.repeat(self.images[number][None], len(degrees), axis=0).astype(np.float32)
         images = SpatialWarp.fastest(xla=False)(images, parameters).numpy()
         predictions = np.argmax(self.classifier(images, training=False), axis=-1)
@@ -79,5 +79,5 @@ def load(folder: str, data_dir: str | None) -> Subject | None:
         found = pathlib.Path(temporary) / "map"
         evaluator.grid_map(found, counts)
         right = np.load(found / "margins.npy") >= 0
-    degrees = rotations.grid(*counts)[:, 2]
+    degrees = rotations.grid(counts)[:, 2]
     return Subject(classifier, images, labels, dataset.class_names, degrees, right)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -96,17 +96,6 @@ def check_unclaimed(kind: str, name: str, new: Any, claimed: Mapping[str, Any]) 
     if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__):
         raise ValueError(f"{kind} '{name}' is {old.__module__}.{old.__qualname__} already.")
     return name
-
-
-def check_triple(name: str, values: Sequence[Any]) -> tuple[Any, Any, Any]:
-    """Returns the values as a tuple if they are three: for tx, ty and rotation.
-
-    Raises:
-      ValueError: they are not three.
-    """
-    if not isinstance(values, (list, tuple)) or len(values) != 3:
-        raise ValueError(f"{name} must be three, for tx, ty and rotation, got {values!r}.")
-    return tuple(values)
 
 
 def _interval(

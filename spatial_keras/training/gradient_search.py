@@ -31,7 +31,7 @@ def _check_step_sizes(name: str, sizes: Sequence[float]) -> tuple[float, ...]:
 
 @register_search("spatial_keras")
 class GradientSearch(Search):
-    """S-PGD: signed gradient ascent on (tx, ty, rotation), projected onto S after every step.
+    """S-PGD: signed gradient ascent along the axes of S, projected onto S after every step.
 
     The gradient is that of the warp itself. (The original's attack climbed along a sampler of its
     own, which shifted half as far and half a pixel off.) On whole pixels it is one-sided, so a
@@ -42,8 +42,8 @@ class GradientSearch(Search):
       transformations: the set S; the paper's by default.
       warp: applies the transformations; `SpatialWarp()` by default. Its implementation must have a
         gradient in the parameters: "auto" or "gather".
-      step_sizes: how far one step moves tx, ty (pixels) and rotation (degrees); by default a
-        quarter of each bound. The original's are (2, 2, 2).
+      step_sizes: how far one step moves along each axis, tx, ty (pixels), rotation (degrees); by
+        default a quarter of the way from the middle to an end. The original's are (2, 2, 2).
       start: "random", at a uniform draw from S; or "zero", at the untouched image, where "kl" and
         "l2" have no gradient.
       images_per_pass: how many images go through the network at once; None for the whole batch
@@ -51,8 +51,8 @@ class GradientSearch(Search):
 
     Raises:
       TypeError: steps or images_per_pass is not an integer, or a step size not a number.
-      ValueError: steps or images_per_pass is less than 1, a step size is negative, there are not
-        three of them, they are all 0, the start is another one, or the warp has no gradient.
+      ValueError: steps or images_per_pass is less than 1, a step size is negative, there is not
+        one for each axis, they are all 0, the start is another one, or the warp has no gradient.
     """
 
     prefix, number = "pgd", "steps"
@@ -90,7 +90,7 @@ class GradientSearch(Search):
             raise ValueError("S-PGD needs a warp with implementation 'gather' or 'auto', got 'op'.")
         self.steps = validation.check_integer("steps", steps, 1)
         if step_sizes is not None:
-            step_sizes = validation.check_triple("step_sizes", step_sizes)
+            step_sizes = self.transformations.check_columns("step_sizes", step_sizes)
             step_sizes = _check_step_sizes(
                 "step_sizes",
                 [float(validation.check_range("step_sizes", s, 0)) for s in step_sizes],
@@ -133,7 +133,7 @@ class GradientSearch(Search):
           ValueError: the objective has no gradient, or none at the start.
         """
         self.check_objective(objective)
-        start = tf.zeros([tf.shape(images)[0], 3])
+        start = tf.tile(self.transformations.identity[None], [tf.shape(images)[0], 1])
         if self.start == "random":
             start = self.transformations.sample_batch(seed, tf.shape(images)[0])
         return self.ascend(classifier, images, labels, objective, start)
@@ -146,7 +146,7 @@ class GradientSearch(Search):
         objective: losses.Objective,
         start: tf.Tensor,
     ) -> tf.Tensor:
-        """Returns the last point of the ascent from parameters [batch, 3]; see `Search`."""
+        """Returns the last point of the ascent from parameters [batch, axes]; see `Search`."""
         reference = objective.reference_of(classifier, images, labels)
         ascend = functools.partial(self._ascend, classifier, objective)
         per_pass, number = self.images_per_pass, images.shape[0]
@@ -162,7 +162,9 @@ class GradientSearch(Search):
         reference: tf.Tensor,
         start: tf.Tensor,
     ) -> tf.Tensor:
-        step_sizes = self.transformations.bounds / 4 if self.step_sizes is None else self.step_sizes
+        step_sizes = self.step_sizes
+        if step_sizes is None:
+            step_sizes = self.transformations.spacing([1] * len(self.transformations.axes)) / 4
 
         def advance(i: tf.Tensor, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:

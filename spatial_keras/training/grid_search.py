@@ -20,18 +20,17 @@ else:
 MOST_POINTS = 10**6
 
 
-def check_counts(name: str, counts: Sequence[int]) -> tuple[int, int, int]:
-    """Returns the counts of a grid's points if they are three and the grid is not too large.
+def check_counts(name: str, counts: Sequence[int]) -> tuple[int, ...]:
+    """Returns the counts of a grid's points if it is not too large.
 
     Raises:
-      ValueError: they are not.
+      ValueError: it is.
     """
-    counts = validation.check_triple(name, counts)
     if math.prod(counts) > MOST_POINTS:
         raise ValueError(
             f"{name} must give {MOST_POINTS:,} points at most, got {math.prod(counts):,}."
         )
-    return counts
+    return tuple(counts)
 
 
 @register_search("spatial_keras")
@@ -39,8 +38,8 @@ class GridSearch(Search):
     """Of all points of a grid over S, the same for every image, the one of largest objective.
 
     Args:
-      counts: the number of points in tx, ty and rotation (`TransformationSet.grid`); the default
-        is the paper's evaluation grid, 775 points.
+      counts: the number of points along each axis of S (`TransformationSet.grid`); the default is
+        the paper's evaluation grid, 775 points.
       transformations: the set S; the paper's by default.
       warp: applies the transformations; `SpatialWarp()` by default.
       candidates_per_pass: how many points go through the network at once, for every image. All of
@@ -48,7 +47,8 @@ class GridSearch(Search):
 
     Raises:
       TypeError: a count or candidates_per_pass is not an integer.
-      ValueError: one of them is less than 1, there are not three counts, or too many points.
+      ValueError: one of them is less than 1, there is not a count for each axis, or there are too
+        many points.
     """
 
     prefix, most_candidates = "grid", MOST_POINTS
@@ -65,14 +65,13 @@ class GridSearch(Search):
 
     def __init__(
         self,
-        counts: Sequence[int] = (5, 5, 31),
+        counts: Sequence[int] | None = None,
         transformations: TransformationSet | None = None,
         warp: SpatialWarp | None = None,
         candidates_per_pass: int = 10,
     ) -> None:
         super().__init__(transformations, warp)
-        self.counts = check_counts("counts", counts)
-        self.transformations.grid(*self.counts)  # rejects impossible ones
+        self.counts = check_counts("counts", self.transformations.check_counts(counts))
         self.candidates_per_pass = validation.check_integer(
             "candidates_per_pass", candidates_per_pass, 1
         )
@@ -84,4 +83,4 @@ class GridSearch(Search):
 
     def candidates(self, batch_size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns all points for each image, whatever the seed; see `Search`."""
-        return tf.tile(self.transformations.grid(*self.counts)[None], [batch_size, 1, 1])
+        return tf.tile(self.transformations.grid(self.counts)[None], [batch_size, 1, 1])

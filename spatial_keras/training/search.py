@@ -96,7 +96,7 @@ class Search:
         from spatial_keras.geometry.warp import SpatialWarp
 
         self.transformations = TransformationSet() if transformations is None else transformations
-        self.warp = SpatialWarp() if warp is None else warp
+        self.warp = (warp or SpatialWarp()).along(self.transformations)
 
     @property
     def in_paper(self) -> str:
@@ -110,7 +110,7 @@ class Search:
         return self.num_candidates > 1
 
     def candidates(self, batch_size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the parameters to judge for each image, [batch_size, candidates, 3].
+        """Returns the parameters to judge for each image, [batch_size, candidates, axes].
 
         Args:
           batch_size: the number of images.
@@ -137,7 +137,7 @@ class Search:
             get the same one; `transformations.sample_batch` draws for the images of one of them.
 
         Returns:
-          (tx, ty, rotation) in pixels and degrees, float32 [batch, 3].
+          Parameters along the axes of S, float32 [batch, axes].
         """
         candidates = self.candidates(tf.shape(images)[0], seed)
         if candidates.shape[1] == 1:
@@ -158,14 +158,14 @@ class Search:
         """Returns each image's candidate of the highest objective, of equal ones the first.
 
         Args:
-          candidates: parameters [batch, n, 3].
+          candidates: parameters [batch, n, axes].
           classifier: see `__call__`, as the others.
           images: the images.
           labels: the labels.
           objective: what to maximize.
 
         Returns:
-          Parameters [batch, 3].
+          Parameters [batch, axes].
         """
         reference = objective.reference_of(classifier, images, labels)
         judge = functools.partial(self.values, classifier, objective, images, reference)
@@ -187,7 +187,7 @@ class Search:
           objective: what to compute.
           images: [batch, height, width, channels].
           reference: what the objective compares with (`Objective.reference_of`).
-          parameters: [batch, n, 3].
+          parameters: [batch, n, axes].
 
         Returns:
           [batch, n].
@@ -285,12 +285,12 @@ def worst_candidate(
     """Returns each image's candidate of the largest value; of equal ones the first.
 
     Args:
-      judge: maps parameters [batch, n, 3] to values [batch, n].
-      candidates: parameters [batch, k, 3].
+      judge: maps parameters [batch, n, axes] to values [batch, n].
+      candidates: parameters [batch, k, axes].
       per_pass: candidates of each image to judge at once.
 
     Returns:
-      Parameters [batch, 3].
+      Parameters [batch, axes].
     """
     number = candidates.shape[1]
     if number <= per_pass:
@@ -298,7 +298,8 @@ def worst_candidate(
     # The last pass is filled up with repetitions of the last candidate, which change nothing.
     passes = -(-number // per_pass)
     index = tf.minimum(tf.range(passes * per_pass), number - 1)
-    chunks = tf.reshape(tf.gather(candidates, index, axis=1), [-1, passes, per_pass, 3])
+    shape = [-1, passes, per_pass, candidates.shape[-1]]
+    chunks = tf.reshape(tf.gather(candidates, index, axis=1), shape)
 
     def advance(i: tf.Tensor, value: tf.Tensor, worst: tf.Tensor) -> tuple[tf.Tensor, ...]:
         new_value, new = _first_largest(judge(chunks[:, i]), chunks[:, i])

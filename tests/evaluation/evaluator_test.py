@@ -99,11 +99,11 @@ def test_gradient_is_right_where_the_ascents_end(case, restarts):
 @pytest.mark.parametrize("xla", [False, True])
 def test_grid_equals_the_exhaustive_evaluation(case, batch_size, xla):
     outcome = evaluator_of(case, batch_size=batch_size, xla=xla).grid((3, 3, 5))
-    margins = cases.margin_map(*case, cases.BOX.grid(3, 3, 5))
+    margins = cases.margin_map(*case, cases.BOX.grid((3, 3, 5)))
     standing = (margins >= 0).all(axis=1)
     assert 0 < standing.sum() < 23  # a case that tells
     np.testing.assert_array_equal(outcome.right, standing)
-    worst = cases.BOX.grid(3, 3, 5)[margins.argmin(axis=1)]
+    worst = cases.BOX.grid((3, 3, 5))[margins.argmin(axis=1)]
     np.testing.assert_array_equal(outcome.transformations[standing], worst[standing])
     assert outcome.passes < outcome.exhaustive == 23 * 45
     # What is said to break an image does.
@@ -267,7 +267,7 @@ def test_other_shapes(size, channels, number):
     images = cases.images(number, size, channels)
     labels = cases.labels(classifier, images)[:, None]  # as Keras loads them
     found = Evaluator(classifier, images, labels, transformations=cases.BOX).grid((3, 3, 3))
-    margins = cases.margin_map(classifier, images, labels[:, 0], cases.BOX.grid(3, 3, 3))
+    margins = cases.margin_map(classifier, images, labels[:, 0], cases.BOX.grid((3, 3, 3)))
     np.testing.assert_array_equal(found.right, (margins >= 0).all(axis=1))
 
 
@@ -321,8 +321,8 @@ def test_weights_that_change_are_seen(case):
         (lambda e: e.worst_of_k(0), "number of draws must be at least 1"),
         (lambda e: e.gradient(0), "steps must be at least 1"),
         (lambda e: e.gradient(1, 0), "restarts must be at least 1"),
-        (lambda e: e.grid((5, 5)), "counts must be three"),
-        (lambda e: e.grid((5, 0, 5)), "num_ty must be at least 1"),
+        (lambda e: e.grid((5, 5)), "counts must be 3"),
+        (lambda e: e.grid((5, 0, 5)), "points in ty must be at least 1"),
         (lambda e: e.attack(e.grid((1, 1, 3)), 0), "steps must be at least 1"),
         (lambda e: e.attack(e.grid((1, 1, 3)), 1, -1), "refinements must be at least 0"),
     ],

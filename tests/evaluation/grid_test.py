@@ -11,7 +11,7 @@ from spatial_keras.geometry.warp import SpatialWarp
 from tests import evaluation_cases as cases
 from tests import oracles
 
-POINTS = cases.BOX.grid(3, 3, 5)
+POINTS = cases.BOX.grid((3, 3, 5))
 
 
 @pytest.fixture(name="case", scope="module")
@@ -60,7 +60,7 @@ def test_it_agrees_with_numpy_from_the_image_to_the_margin(seed, batch_size, cou
     weights, bias = rng.normal(0, 0.1, [144, 3]), rng.normal(0, 0.1, 3)
     classifier.set_weights([weights, bias])
     labels = np.argmax(images.reshape(12, -1) / 255 @ weights + bias, axis=1)
-    points = cases.BOX.grid(*counts)
+    points = cases.BOX.grid(counts)
     margins = np.empty([12, len(points)])
     for image, point in np.ndindex(margins.shape):
         warped = oracles.canvas_warp(images[image : image + 1], points[point : point + 1], 4)
@@ -74,7 +74,7 @@ def test_it_agrees_with_numpy_from_the_image_to_the_margin(seed, batch_size, cou
 @pytest.mark.parametrize("counts", [(1, 1, 1), (2, 2, 2), (1, 1, 4), (5, 1, 3)])
 def test_other_grids(case, counts):
     classifier, images, labels, _ = case
-    points = cases.BOX.grid(*counts)
+    points = cases.BOX.grid(counts)
     margins = cases.margin_map(classifier, images, labels, points)
     found = grid.worst_points(make_judge(case), 23, points)
     check(found, margins)
@@ -174,5 +174,5 @@ def test_memory_is_bounded_by_blocks(case, monkeypatch):
     blocks = []
     real = grid.PointOrder
     monkeypatch.setattr(grid, "PointOrder", lambda g, m: blocks.append(len(m)) or real(g, m))
-    grid.worst_points(make_judge(case), 23, TransformationSet(1, 1, 8).grid(3, 3, 5))
+    grid.worst_points(make_judge(case), 23, TransformationSet(1, 1, 8).grid((3, 3, 5)))
     assert blocks == [9, 9, 5]

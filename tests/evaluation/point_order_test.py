@@ -7,7 +7,7 @@ from sklearn import gaussian_process
 from spatial_keras.evaluation.point_order import PointOrder
 from spatial_keras.geometry.transformations import TransformationSet
 
-GRID = TransformationSet(3, 3, 30).grid(3, 3, 5)
+GRID = TransformationSet(3, 3, 30).grid((3, 3, 5))
 
 
 def unknown(images, grid=GRID):
@@ -140,7 +140,7 @@ def test_the_points_come_in_the_order_of_their_bounds(counts):
 
 def test_a_weak_spot_is_found_sooner_than_by_distance():
     """Margins that fall towards a point in the middle of a side."""
-    grid = TransformationSet(3, 3, 30).grid(5, 5, 31)
+    grid = TransformationSet(3, 3, 30).grid((5, 5, 31))
     unit = grid / [3, 3, 30]
     distance = np.linalg.norm(unit - [0.5, -0.5, 0.4], axis=1)
     margins = (np.minimum(distance, 1.5) - 0.2).astype(np.float32)[None]
@@ -152,7 +152,7 @@ def test_a_weak_spot_is_found_sooner_than_by_distance():
 
 @pytest.mark.parametrize("counts", [(1, 1, 1), (1, 1, 7), (3, 1, 1), (2, 2, 2)])
 def test_small_grids(counts):
-    grid = TransformationSet(3, 3, 30).grid(*counts)
+    grid = TransformationSet(3, 3, 30).grid(counts)
     margins = random_margins(5, grid, broken=0)
     seen = run(PointOrder(grid, unknown(5, grid)), margins, 3)
     assert sorted(seen) == [(image, point) for image in range(5) for point in range(len(grid))]

@@ -54,8 +54,9 @@ def test_notes_say_what_the_attack_broke(report):
     ]  # fmt: skip
 
 
-def test_worst_angles_are_the_attacks(report):
-    found = report.worst_angles()
+def test_worst_values_are_the_attacks(report):
+    assert list(report.worst_values()) == ["tx", "ty", "rotation"]
+    found = report.worst_values()["rotation"]
     edges = np.array(found["edges"])
     assert len(edges) == 13 and edges[0] == -30 and edges[-1] == 30
     assert (sum(found["broken"]), sum(found["standing"])) == (3, 2)
@@ -63,15 +64,15 @@ def test_worst_angles_are_the_attacks(report):
     assert found["standing"][-1] == 1 and found["standing"][8] == 1  # 30 and 11
 
 
-def test_worst_angles_need_the_grid():
-    assert Report([outcome("natural", [True] * 5)], LABELS).worst_angles() is None
+def test_worst_values_need_the_grid():
+    assert Report([outcome("natural", [True] * 5)], LABELS).worst_values() is None
 
 
 def test_everything_goes_into_json(report):
     values = json.loads(json.dumps(report.to_dict()))
     assert values["images"] == 5 and values["measures"] == report.measures()
     assert values["per_class"] == report.per_class() and values["notes"] == report.notes
-    assert values["worst_angles"] == report.worst_angles()
+    assert values["worst_values"] == report.worst_values()
 
 
 def test_csv_has_a_line_per_image(report):

@@ -13,10 +13,10 @@ def draw(channels=1, number=3):
     rng = np.random.default_rng(0)
     natural = rng.uniform(-5, 260, [number, 8, 9, channels]).astype(np.float32)
     worst = natural[:, ::-1]
-    parameters = np.array([[1.5, -2, 30], [0, 0, 0], [3, 3, -12.4]], np.float32)[:number]
+    captions = ["+1.5, -2.0 px\n+30°", "none", "+3.0, +3.0 px\n-12°"][:number]
     names = ["one", "two", "three"][:number]
     figure = figures.examples(
-        natural, worst, parameters, names, names, ["one", "one", "one"][:number]
+        natural, worst, captions, names, names, ["one", "one", "one"][:number]
     )
     return figure, natural, worst
 
@@ -43,7 +43,7 @@ def test_the_transformation_is_written_below():
     figure, _, _ = draw()
     below = [axis.get_xlabel() for axis in figure.axes]
     assert below[:3] == 3 * [""]
-    assert below[3:] == ["+1.5, -2.0 px\n+30°", "+0.0, +0.0 px\n+0°", "+3.0, +3.0 px\n-12°"]
+    assert below[3:] == ["+1.5, -2.0 px\n+30°", "none", "+3.0, +3.0 px\n-12°"]
 
 
 def test_png_can_be_read_back():
@@ -98,9 +98,9 @@ def test_failures_stand_over_their_angles_in_degrees():
 def test_no_images_and_nan_angles_are_refused():
     with pytest.raises(ValueError, match="must not be empty"):
         figures.failures(np.zeros([0, 4], bool), [-30, -10, 10, 30])
-    with pytest.raises(ValueError, match="degrees must be finite"):
+    with pytest.raises(ValueError, match="values must be finite"):
         figures.failures(RIGHT, [-30, np.nan, 10, 30])
-    with pytest.raises(ValueError, match="right must be as many as degrees"):
+    with pytest.raises(ValueError, match="right must be as many as values"):
         figures.failures(RIGHT, [-30, 0, 30])
     with pytest.raises(ValueError, match="images must not be empty"):
         figures.rotations(np.zeros([0, 6, 6, 1]), [], "8", [])

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from spatial_keras.geometry import sampling
-from spatial_keras.geometry.transformations import projective_rows
+from spatial_keras.geometry.projective import projective_rows
 from tests import oracles
 
 RNG = np.random.default_rng
@@ -111,3 +111,14 @@ def test_samplers_agree(size, draws):
     canvas = np.pad(images[2], [(0, 11), (0, 6), (0, 0)])
     expected = oracles.projective_transform(canvas, row)[: size[0], : size[1]]
     np.testing.assert_allclose(with_op[2, -1], expected, atol=5e-3)
+
+
+def test_places_are_exact_where_float32_is_not():
+    """In the last row of two, beyond the 2**24th place of the flattened image."""
+    width = 5_600_000
+    image = (np.arange(2 * width) * 37 % 256).reshape(1, 2, width, 1).astype(np.float32)
+    columns = np.arange(width - 50, width - 1)
+    x = (columns[None] + 0.5).astype(np.float32)
+    found = sampling.bilinear(image, x, np.ones_like(x))
+    expected = (image[:, 1, columns] + image[:, 1, columns + 1]) / 2
+    np.testing.assert_array_equal(found, expected)

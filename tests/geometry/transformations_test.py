@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from spatial_keras import SpatialWarp, TransformationSet
-from spatial_keras.geometry.transformations import projective_rows
+from spatial_keras import TransformationSet
+from spatial_keras.geometry.axes import ShiftX
 
 SMALLEST_P_VALUE = 1e-3
 
@@ -132,7 +132,7 @@ def test_the_papers_grid():
 def test_any_grid(numbers):
     bounds = (1.0, 2.5, 90.0)
     axes = [np.linspace(-b, b, n) if n > 1 else [0.0] for b, n in zip(bounds, numbers)]
-    grid = TransformationSet(*bounds).grid(*numbers)
+    grid = TransformationSet(*bounds).grid(numbers)
     assert len(grid) == math.prod(numbers)
     np.testing.assert_allclose(
         grid, [(x, y, r) for x in axes[0] for y in axes[1] for r in axes[2]], rtol=1e-6
@@ -147,13 +147,25 @@ def test_a_zero_bound_collapses_the_grid(bounds, points):
     np.testing.assert_array_equal(np.abs(grid).max(axis=0), bounds)
 
 
-@pytest.mark.parametrize("number", ["num_tx", "num_ty", "num_rotation"])
 @pytest.mark.parametrize(
-    "value, error, message", [(0, ValueError, "at least 1, got 0"), (2.0, TypeError, "got 2.0")]
+    "counts, error, message",
+    [
+        ((0, 5, 5), ValueError, "^number of points in tx must be at least 1, got 0"),
+        ((5, 5, 2.0), TypeError, "^number of points in rotation must be .* got 2.0"),
+        ((5, 5), ValueError, r"^counts must be 3, for tx, ty, rotation, got \(5, 5\)"),
+        (775, ValueError, "^counts must be 3, .* got 775"),
+    ],
 )
-def test_grid_refuses_a_bad_number(number, value, error, message):
-    with pytest.raises(error, match=f"^{number} must be .*{message}"):
-        TransformationSet().grid(**{number: value})
+def test_grid_refuses_bad_counts(counts, error, message):
+    with pytest.raises(error, match=message):
+        TransformationSet().grid(counts)
+
+
+@pytest.mark.parametrize("number", [3, 7, 31])
+def test_an_odd_grid_contains_the_identity_whatever_the_bound(number):
+    for bound in np.arange(1, 1800) / 10:
+        middle = TransformationSet(0, 0, bound).grid((1, 1, number))[number // 2]
+        np.testing.assert_array_equal(middle, [0, 0, 0])
 
 
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
@@ -168,46 +180,6 @@ def test_clip_projects_onto_the_box(dtype):
 
 def test_clip_with_zero_bounds_gives_the_identity():
     np.testing.assert_array_equal(TransformationSet(0, 0, 0).clip([[1.0, -2.0, 3.0]]), [[0, 0, 0]])
-
-
-def test_rows_map_output_to_input():
-    height, width, tx, ty, degrees = 7, 12, 2.5, -1.25, 25.0
-    row = projective_rows(tf.constant([tx, ty, degrees], tf.float64), height, width).numpy()
-    center = np.array([(width - 1) / 2, (height - 1) / 2])
-    angle = np.radians(degrees)
-    # Counter-clockwise, where y points down.
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    for point in ([0, 0], [3, 5], [11, 6]):
-        moved = turn @ (point - center) + center + [tx, ty]
-        np.testing.assert_allclose(row[:6].reshape(2, 3) @ [*moved, 1], point, atol=1e-12)
-    np.testing.assert_array_equal(row[6:], 0)
-
-
-@pytest.mark.parametrize("shape", [(), (4,), (2, 3)])
-@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
-def test_rows_of_any_shape(shape, dtype):
-    parameters = np.random.default_rng(0).uniform(-3, 3, (*shape, 3))
-    rows = projective_rows(tf.constant(parameters, dtype), 9, 6)
-    assert rows.dtype == dtype
-    assert rows.shape == (*shape, 8)
-    one_by_one = [projective_rows(tf.constant(p, dtype), 9, 6) for p in parameters.reshape(-1, 3)]
-    np.testing.assert_array_equal(rows, np.reshape(one_by_one, (*shape, 8)))
-
-
-def test_rows_are_those_of_addons():
-    tfa_image = pytest.importorskip("tensorflow_addons").image
-    rng = np.random.default_rng(1)
-    parameters = rng.uniform([-3, -3, -180], [3, 3, 180], (20, 3)).astype(np.float32)
-    images = rng.uniform(0, 255, (20, 17, 24, 3)).astype(np.float32)
-    rotation = tfa_image.angles_to_projective_transforms(np.radians(parameters[:, 2]), 17, 24)
-    shift = tfa_image.translations_to_projective_transforms(parameters[:, :2])
-    rows = tfa_image.compose_transforms([rotation, shift])
-    np.testing.assert_allclose(projective_rows(parameters, 17, 24), rows, atol=1e-5)
-    np.testing.assert_allclose(
-        SpatialWarp("op", "joint")(images, parameters),
-        tfa_image.transform(images, rows, "bilinear"),
-        atol=5e-3,
-    )
 
 
 def test_is_a_frozen_value():
@@ -259,3 +231,17 @@ def test_shifts_may_be_a_share_of_the_size():
     assert list(found.bounds) == [10, 5, 10]  # to the sides of the width, up and down of the height
     with pytest.raises(ValueError, match=r"share must be in \[0, 1\), got 1"):
         TransformationSet.of_size(20, 40, share=1)
+
+
+def test_captions_have_a_line_for_each_unit():
+    captions = [
+        TransformationSet().caption(row) for row in ([1.5, -2, 30], [0, 0, 0], [3, 3, -12.4])
+    ]
+    assert captions == ["+1.5, -2.0 px\n+30°", "+0.0, +0.0 px\n+0°", "+3.0, +3.0 px\n-12°"]
+
+
+def test_refuses_axes_that_are_none_or_have_one_name():
+    with pytest.raises(TypeError, match="^own_axes must be of Axis, got 'zoom'"):
+        TransformationSet(own_axes=["zoom"])
+    with pytest.raises(ValueError, match="^axes must have names of their own, got 'tx' twice"):
+        TransformationSet(own_axes=[ShiftX(2)])

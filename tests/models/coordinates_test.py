@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras.geometry.transformations import projective_rows
+from spatial_keras.geometry.projective import projective_rows
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.models.coordinates import COORDINATES, POSES, GridSampler, TransformMatrix, grid
 from tests import oracles

@@ -96,12 +96,3 @@ def test_check_integer_refuses_out_of_range(value, nearest):
     message = rf"^k must be in \[1, 10\], got {value}; the nearest allowed is {nearest}\.$"
     with pytest.raises(ValueError, match=message):
         validation.check_integer("k", value, 1, 10)
-
-
-def test_triples():
-    assert validation.check_triple("counts", [5, 1.5, 3]) == (5, 1.5, 3)
-    for wrong in ((1, 2), (1, 2, 3, 4), 3, "123", None):
-        with pytest.raises(ValueError) as error:
-            validation.check_triple("counts", wrong)
-        expected = f"counts must be three, for tx, ty and rotation, got {wrong!r}."
-        assert str(error.value) == expected

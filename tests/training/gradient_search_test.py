@@ -222,10 +222,10 @@ def test_config_round_trip(classifier, batch):
         ({"images_per_pass": 0}, ValueError, "images_per_pass must be at least 1, got 0"),
         ({"step_sizes": (1, -2, 3)}, ValueError, "step_sizes must be at least 0, got -2"),
         ({"step_sizes": (1, "2", 3)}, TypeError, "step_sizes must be a number, got '2'"),
-        ({"step_sizes": (1, 2)}, ValueError, r"step_sizes must be three, .*, got \(1, 2\)"),
+        ({"step_sizes": (1, 2)}, ValueError, r"step_sizes must be 3, .*, got \(1, 2\)"),
         ({"step_sizes": (0, 0, 0)}, ValueError, "step_sizes must not all be 0, got '0,0,0'"),
         ({"start": "zer"}, ValueError, "unknown start 'zer': did you mean 'zero'"),
-        ({"step_sizes": 2.0}, ValueError, "step_sizes must be three, .*, got 2.0"),
+        ({"step_sizes": 2.0}, ValueError, "step_sizes must be 3, .*, got 2.0"),
         ({"warp": SpatialWarp("op")}, ValueError, "S-PGD needs a warp .* 'gather' .* got 'op'"),
     ],
 )

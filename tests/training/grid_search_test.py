@@ -29,7 +29,7 @@ def batch():
 
 
 def grid_candidates(counts=COUNTS):
-    return np.tile(SMALL.grid(*counts), (BATCH, 1, 1))
+    return np.tile(SMALL.grid(counts), (BATCH, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,19 @@ def test_the_grids_config_round_trip():
 @pytest.mark.parametrize(
     "options, error, message",
     [
-        ({"counts": (0, 5, 5)}, ValueError, "num_tx must be at least 1, got 0"),
-        ({"counts": (5, 5, 1.5)}, TypeError, "num_rotation must be an integer, got 1.5"),
-        ({"counts": (5, 5)}, ValueError, r"counts must be three, .*, got \(5, 5\)"),
+        ({"counts": (0, 5, 5)}, ValueError, "number of points in tx must be at least 1, got 0"),
+        (
+            {"counts": (5, 5, 1.5)},
+            TypeError,
+            "number of points in rotation must be an integer",
+        ),
+        ({"counts": (5, 5)}, ValueError, r"counts must be 3, .*, got \(5, 5\)"),
         (
             {"counts": (1000, 1000, 2)},
             ValueError,
             "counts must give 1,000,000 points at most, got 2,",
         ),
-        ({"counts": 775}, ValueError, "counts must be three, .*, got 775"),
+        ({"counts": 775}, ValueError, "counts must be 3, .*, got 775"),
         ({"candidates_per_pass": 0}, ValueError, "candidates_per_pass must be at least 1, got 0"),
         ({"candidates_per_pass": None}, TypeError, "candidates_per_pass must be an integer"),
     ],

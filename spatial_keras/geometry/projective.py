@@ -1,0 +1,89 @@
+"""Parameters of transformations as rows of projective maps, which the samplers take."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from spatial_keras.geometry.axes import Axis, stacked
+
+
+def projective_rows(
+    parameters: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
+) -> tf.Tensor:
+    """Turns shifts and rotations into the rows of ImageProjectiveTransformV3.
+
+    A row [a0 a1 a2 b0 b1 b2 0 0] maps an **output** point to the **input** point that it shows:
+    (x, y) -> (a0 x + a1 y + a2, b0 x + b1 y + b2). The output point is first shifted back by
+    (tx, ty), then turned back about the centre ((width - 1) / 2, (height - 1) / 2).
+
+    Args:
+      parameters: float [..., 3]: tx and ty in pixels, rotation in degrees counter-clockwise.
+      height: the image's height in pixels.
+      width: the image's width in pixels.
+
+    Returns:
+      Rows, [..., 8], in the parameters' dtype.
+    """
+    tx, ty, degrees = tf.unstack(parameters, axis=-1)
+    radians = degrees * (math.pi / 180)
+    cos, sin = tf.cos(radians), tf.sin(radians)
+    center_x, center_y = ((tf.cast(size, tx.dtype) - 1) / 2 for size in (width, height))
+    from_x, from_y = tx + center_x, ty + center_y
+    zero = tf.zeros_like(tx)
+    return tf.stack(
+        [
+            cos, -sin, center_x - cos * from_x + sin * from_y,
+            sin, cos, center_y - sin * from_x - cos * from_y,
+            zero, zero,
+        ],
+        axis=-1,
+    )  # fmt: skip
+
+
+def rows_of_axes(
+    axes: Sequence[Axis],
+    parameters: tf.Tensor,
+    height: int | tf.Tensor,
+    width: int | tf.Tensor,
+) -> tf.Tensor:
+    """Turns parameters along any axes into rows, of the product of the axes' matrices.
+
+    A row [a0 a1 a2 b0 b1 b2 c0 c1] maps an output point (x, y) to the input point
+    ((a0 x + a1 y + a2) / d, (b0 x + b1 y + b2) / d) with d = c0 x + c1 y + 1.
+
+    Args:
+      axes: of the parameters' columns; the last one moves the content first.
+      parameters: float [..., axes].
+      height: the image's height in pixels.
+      width: the image's width in pixels.
+
+    Returns:
+      Rows, [..., 8], in the parameters' dtype.
+    """
+    columns = tf.unstack(parameters, axis=-1)
+    matrices = [axis.matrix(values, height, width) for axis, values in zip(axes, columns)]
+    center_x, center_y = ((tf.cast(size, parameters.dtype) - 1) / 2 for size in (width, height))
+    corner, center = (
+        stacked([[1, 0, sign * center_x], [0, 1, sign * center_y], [0, 0, 1]], columns[0])
+        for sign in (-1, 1)
+    )
+    content = functools.reduce(_product, matrices)
+    back = functools.reduce(_product, [center, _inverse(content), corner])
+    first, second, third = tf.unstack(back / back[..., 2:, 2:], axis=-2)
+    return tf.concat([first, second, third[..., :2]], axis=-1)
+
+
+def _product(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+    """Returns the matrix product [..., 3, 3]; not by matmul, which GPUs round to 10 bits."""
+    return tf.reduce_sum(first[..., :, :, None] * second[..., None, :, :], axis=-2)
+
+
+def _inverse(matrices: tf.Tensor) -> tf.Tensor:
+    """Returns inverses [..., 3, 3] up to a factor, which says nothing of a projective map."""
+    first, second, third = tf.unstack(matrices, axis=-2)
+    pairs = ((second, third), (third, first), (first, second))
+    return tf.stack([tf.linalg.cross(*pair) for pair in pairs], axis=-1)

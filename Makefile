@@ -31,16 +31,20 @@ figures: .venv/installed
 test: .venv/installed
 	.venv/bin/python $(PYTEST)
 
-# What `make test` has shown for both stacks, since neither TensorFlow nor Keras decides it: how
-# KerasTuner is told what to search (the runs in these tests are stubs), what a wheel holds, how the
-# source is laid out, and the tutorial and the soak, whose parts the tests of the library, of the
-# README and of the scripts call on both stacks.
-ONCE = tests/experiments/tune_test.py tests/wheel_test.py tests/house_test.py \
-	tests/docs_test.py::test_the_tutorial_runs tests/commands/soak_test.py
+# What TensorFlow and Keras decide, and so both stacks have to show; `make test` shows the rest for both.
+BOTH = tests/training tests/models tests/classifiers tests/evaluation tests/geometry/warp_test.py \
+	tests/support/compat_test.py tests/callbacks_test.py tests/fidelity_test.py tests/legacy_test.py \
+	tests/readme_test.py tests/docs_test.py::test_the_code_of_a_page_runs \
+	tests/house_test.py::test_a_registered_object_survives_json \
+	tests/experiments/train_test.py tests/experiments/checkpoints_test.py \
+	tests/experiments/distribution_test.py tests/experiments/evaluate_test.py \
+	tests/experiments/own_images_test.py tests/experiments/hyper_model_test.py \
+	tests/commands/train_test.py tests/commands/evaluate_test.py tests/commands/table_test.py \
+	tests/commands/tune_test.py tests/commands/workers_test.py
 
 # TensorFlow 2.21 with Keras 3 on this same Python, where pip would install the paper's stack.
 test-current: .venv-current/installed
-	PYTHONPATH="$(CURDIR)" .venv-current/bin/python $(PYTEST) $(ONCE:%=--deselect=%)
+	PYTHONPATH="$(CURDIR)" .venv-current/bin/python $(PYTEST) $(BOTH)
 
 # The documentation, in site/
 docs: .venv/docs-installed

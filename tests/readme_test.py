@@ -25,6 +25,7 @@ def test_it_is_short():
     assert all(lines <= limit for lines, limit in zip(found, LINES_OF_PYTHON))
 
 
+@pytest.mark.slow
 def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     make_it_robust, how_robust = python_examples()
@@ -35,9 +36,8 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     assert [line.split(":")[0] for line in lines] == ["natural", "grid"]
 
 
-@pytest.mark.parametrize("code", python_examples())
-def test_the_import_that_turns_onednn_on_comes_first(code):
-    assert code.startswith("import spatial_keras as sk\n")
+def test_the_import_that_turns_onednn_on_comes_first():
+    assert all(code.startswith("import spatial_keras as sk\n") for code in python_examples())
 
 
 def defense_names():
@@ -47,13 +47,10 @@ def defense_names():
         yield from [first, *(first + suffix for suffix in suffixes)]
 
 
-@pytest.mark.parametrize("name", defense_names())
-def test_the_table_names_defenses(name):
-    assert defenses.get(name).name == name
-
-
-def test_the_table_has_all_combinations():
-    assert len({*defense_names()}) == 16
+def test_the_table_names_all_defenses():
+    names = [*defense_names()]
+    assert [defenses.get(name).name for name in names] == names
+    assert len({*names}) == 16
 
 
 def test_links_flagfiles_and_make_targets_exist():

@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 
 import pytest
 
@@ -98,9 +97,7 @@ def test_other_flags_are_named_by_both():
 
 def test_who_does_not_come_is_named():
     members = workers(3)
-    start = time.monotonic()
     found = meet(members[:2], [{}] * 2, seconds=0.5)
-    assert time.monotonic() - start < 10
     assert all(f"worker 2 ({members[2].addresses[2]}) did not come" in text for text in found)
 
 

@@ -156,13 +156,24 @@ def test_resume_measures_again_what_is_damaged(folder, monkeypatch, content):
         np.testing.assert_array_equal(resumed.outcomes[name].right, outcome.right)
 
 
-def test_a_map_killed_before_its_accuracy_was_written_can_be_resumed(folder):
-    options = (f"--run={folder}", "--measures=natural,grid", "--map", "--resume")
-    found = prepared(*options)
-    found._claim_partial()
-    (folder / ".partial-evaluation" / "map").mkdir()
-    assert found.run().outcomes["grid"].accuracy <= 1
-    assert (folder / "evaluation_map" / "margins.npy").exists()
+def test_a_map_killed_before_its_accuracy_was_written_can_be_resumed(folder, monkeypatch):
+    options = (f"--run={folder}", "--measures=natural,grid", "--map")
+    expected = prepared(*options).run().outcomes["grid"]
+    margins = np.load(folder / "evaluation_map" / "margins.npy")
+    shutil.rmtree(folder / "evaluation_map")
+    grid = evaluation.Evaluator.grid
+
+    def stop(*args, **kwargs):
+        grid(*args, **kwargs)
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation.Evaluator, "grid", stop)
+        with pytest.raises(KilledError):
+            prepared(*options).run()
+    found = prepared(*options, "--resume").run().outcomes["grid"]
+    np.testing.assert_array_equal(found.margins, expected.margins)
+    np.testing.assert_array_equal(np.load(folder / "evaluation_map" / "margins.npy"), margins)
 
 
 def test_a_second_process_is_refused(folder):

@@ -36,7 +36,7 @@ def test_a_run_leaves_everything_in_its_folder(finished):
     seconds = {f"seconds_per_{x}" for x in ("step", "search", "gradient")}
     assert set(results["timing"]) == {"train_seconds", "data_share", *seconds}
     assert 0 <= results["timing"]["data_share"] < 1
-    assert results["timing"]["seconds_per_gradient"] < results["timing"]["seconds_per_step"]
+    assert all(results["timing"][name] > 0 for name in seconds)
 
     classifier = tf.keras.models.load_model(folder / "classifier.keras")
     images = run.dataset.test_images.astype(np.float32)

@@ -6,9 +6,8 @@ from spatial_keras.configuration import command_line
 from spatial_keras.configuration.tune_config import TuneConfig
 
 
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [
+def test_mistakes_are_refused():
+    for option, message in [
         ("--lambdas=1", "^--lambdas must be 2 numbers with commas between, got '1'"),
         ("--lambdas=8,1", "^--lambdas must be positive and ascending, got '8,1'"),
         ("--lambdas=0,1", "^--lambdas must be more than 0, got 0"),
@@ -29,8 +28,6 @@ from spatial_keras.configuration.tune_config import TuneConfig
         ("--tuner=hyperband --steps=8", "^--steps with --tuner=hyperband must be at least 9"),
         ("--validation_images=0", "^--validation_images must be at least 1, got 0"),
         ("--steps=0", "^--steps must be at least 1"),
-    ],
-)
-def test_mistakes_are_refused(option, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        command_line.parse(TuneConfig, ["--defense=wo2_kl", *option.split()])
+    ]:
+        with pytest.raises((ValueError, TypeError), match=message):
+            command_line.parse(TuneConfig, ["--defense=wo2_kl", *option.split()])

@@ -240,11 +240,11 @@ def test_a_part_of_other_images_has_other_numbers(model, folder):
     refused(model, folder, "part-3-of-3 is damaged")
 
 
-@pytest.mark.parametrize("text", ["0/8", "9/8", "2", "a/b", "2/0", "-1/8", "1/8/9", "1.0/8", ""])
-def test_what_names_no_part_is_refused(text):
-    with pytest.raises(ValueError, match=re.escape("--shard must be")) as error:
-        EvaluateConfig(run="a", shard=text)
-    assert "\n" not in str(error.value)
+def test_what_names_no_part_is_refused():
+    for text in ["0/8", "9/8", "2", "a/b", "2/0", "-1/8", "1/8/9", "1.0/8", ""]:
+        with pytest.raises(ValueError, match=re.escape("--shard must be")) as error:
+            EvaluateConfig(run="a", shard=text)
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_all_other_texts_are_as_they_are(text):
     assert tables.from_csv(written)[0]["name"] == text
 
 
-@pytest.mark.parametrize("text", ["a,b\n1\n", "a\n1,2\n", 'a\n"', ""])
-def test_what_is_no_table_is_refused(text):
-    with pytest.raises(ValueError):
-        tables.from_csv(text)
+def test_what_is_no_table_is_refused():
+    for text in ["a,b\n1\n", "a\n1,2\n", 'a\n"', ""]:
+        with pytest.raises(ValueError):
+            tables.from_csv(text)

@@ -165,7 +165,9 @@ def runs_of_two_steps():
     for file in FILES:
         if file.parent.name != "imagenet2012":  # of larger images; photos are above
             config = dataclasses.replace(small.parsed(f"--flagfile={file}"), **TINY)
-            runs.setdefault(config, file)
+            # What a folder's base says of its images is trained with the base alone.
+            same = config if file.stem == "base" else dataclasses.replace(config, mirror=None)
+            runs.setdefault(same, file)
     for config, file in runs.items():
         more = file.stem in MORE and not file.stem.startswith("pgd5")
         marks = pytest.mark.slow if more else ()

@@ -103,7 +103,7 @@ def measure_models(rounds: int) -> list[tuple[str, str, str]]:
 
 def train_digits(defense: str) -> str:
     """Returns the folder of the run of flags/digits/, trained if it is not."""
-    run = train.prepare(command_line.read(RunConfig, f"flags/digits/{defense}.flags"))
+    run = train.prepare(command_line.parse(RunConfig, [f"--flagfile=flags/digits/{defense}.flags"]))
     run.run()
     return str(run.folder.path)
 

@@ -40,7 +40,7 @@ FRONTS = {pathlib.Path("spatial_keras", name) for name in ("__init__.py", "__mai
 
 # What only these rooms may import, so that the others do not depend on it.
 DOORS = {
-    "absl": {"configuration", "commands"},
+    "absl": {"commands"},
     "keras_tuner": {"experiments"},
     "tensorflow_addons": {"support"},
 }

@@ -9,8 +9,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
-from absl import logging
-
 from spatial_keras.configuration import command_line, options
 from spatial_keras.configuration.options import Config
 from spatial_keras.experiments import interruption
@@ -34,12 +32,14 @@ def run(load: Callable[[], ModuleType], kind: type[Config], arguments: Sequence[
       kind: of the configuration.
       arguments: the flags.
     """
-    logging.set_verbosity(logging.WARNING)  # TFDS tells what it does
     with interruption.handled():
         with interruption.at_once(), environment.quiet_tensorflow():
             with mistakes_refused(OSError):
                 config = command_line.parse(kind, arguments)
             main = load().main
+            from absl import logging  # loaded by TensorFlow
+
+            logging.set_verbosity(logging.WARNING)  # TFDS tells what it does
         with _ends_in_one_line(config):
             interruption.allow(_seconds(config))
             main(config)

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Sequence
-
-from absl import flags
+from collections.abc import Iterator, Mapping, Sequence
 
 from spatial_keras.configuration import flagfiles, options
 from spatial_keras.configuration.options import AnyConfig, Config, Flag
+from spatial_keras.support import files, validation
 
 _END = "# flags above: "
-_BOOLEAN = re.compile(r"^flag (--\w+)=(.*?): .*$", re.DOTALL)
-
-
-def define(kind: type[Config], flag_values: flags.FlagValues) -> None:
-    """Defines the flags of a configuration."""
-    for flag in options.all_flags(kind):
-        _define(flag, flag_values)
-
-
-def _define(flag: Flag, flag_values: flags.FlagValues) -> None:
-    about = {"flag_values": flag_values, "module_name": flag.option.group}
-    # All but yes or no is parsed and checked by the configuration, which says best what is wrong.
-    if flag.kind is bool and not flag.is_tuple:
-        flags.DEFINE_boolean(flag.name, flag.default, flag.option.help, **about)
-    else:
-        flags.DEFINE_string(flag.name, None, flag.option.help, **about)
 
 
 def parse(kind: type[AnyConfig], arguments: Sequence[str]) -> AnyConfig:
@@ -35,43 +18,57 @@ def parse(kind: type[AnyConfig], arguments: Sequence[str]) -> AnyConfig:
 
     Args:
       kind: of the configuration.
-      arguments: "--name=value" and "--flagfile=FILE", without the command itself.
+      arguments: "--name=value", "--name" or "--noname" of what is true or false, and
+        "--flagfile=FILE", without the command itself. The last one of a name counts.
 
     Raises:
       ValueError, TypeError: an argument is not a flag, or its value is not allowed.
     """
-    flag_values = flags.FlagValues()
-    define(kind, flag_values)
-    arguments = flagfiles.expand(arguments)
-    if any(re.fullmatch("--?undefok(=.*)?", argument, re.DOTALL) for argument in arguments):
-        raise ValueError("Unknown command line flag 'undefok'")  # absl's, which hides mistakes
-    try:
-        rest = flag_values(["", *arguments])
-    except flags.IllegalFlagValueError as error:
-        raise ValueError(
-            _BOOLEAN.sub(r"\1 must be true or false, got '\2'.", str(error))
-        ) from error
-    except flags.Error as error:
-        raise ValueError(str(error)) from error
-    if len(rest) > 1:
-        raise ValueError(f"not a flag: {rest[1]}")
-    values = {}
-    for flag in options.all_flags(kind):
-        value = flag_values[flag.name].value
-        value = flag.parse(value) if isinstance(value, str) else value
-        values[flag.name] = flag.default if value is None else value
+    flags = {flag.name: flag for flag in options.all_flags(kind)}
+    for name in flags:
+        if {f"--{name}", f"--no{name}"} <= {*arguments}:
+            raise ValueError(f"give --{name} or --no{name}, not both.")
+    values = {name: flag.default for name, flag in flags.items()}
+    for name, text in _texts(flagfiles.expand(arguments), flags):
+        values[name] = flags[name].parse(text)
     return options.build(kind, values)
 
 
+def _texts(arguments: Sequence[str], flags: Mapping[str, Flag]) -> Iterator[tuple[str, str]]:
+    """Yields the name and the text of each flag among the arguments."""
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, text = argument.lstrip("-").partition("=")
+        if not argument.startswith("-") or not name:
+            raise ValueError(f"not a flag: {argument}")
+        positive = name.removeprefix("no")
+        if not equals and name in flags and flags[name].is_switch:
+            text = "true"
+        elif not equals and positive in flags and flags[positive].is_switch:
+            name, text = positive, "false"
+        elif name not in flags:
+            raise ValueError(
+                validation.unknown_name("flag", f"--{name}", map("--{}".format, flags))
+            )
+        elif not equals:
+            text = next(rest, None)
+            if text is None:
+                raise ValueError(f"--{name} needs a value: --{name}=VALUE.")
+        yield name, text
+
+
 def read(kind: type[AnyConfig], file: pathlib.Path, *arguments: str) -> AnyConfig:
-    """Returns the configuration of a flagfile, and of further arguments.
+    """Returns the configuration of a flagfile that `flagfile` wrote, and of further arguments.
 
     Raises:
       ValueError, TypeError: it cannot be read, or has flags or values that are not allowed.
     """
     try:
-        return parse(kind, [f"--flagfile={file}", *arguments])
-    except (ValueError, TypeError) as error:
+        lines = flagfiles.lines(files.regular(file))
+        if any(line.lstrip("-").startswith("flagfile") for line in lines):
+            raise ValueError("it names another flagfile")
+        return parse(kind, [*lines, *arguments])
+    except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
 
 

@@ -27,12 +27,14 @@ class EvaluateConfig(Config):
         None,
         "Classifier",
         "Folder of a run of train.py; also of one that has not finished.",
+        is_path=True,
         recorded=False,
     )
     model: str | None = option(
         None,
         "Classifier",
         "A .keras or .h5 file or the folder of a SavedModel, in the place of --run.",
+        is_path=True,
         recorded=False,
     )
     unsafe: bool = option(
@@ -58,6 +60,7 @@ class EvaluateConfig(Config):
         None,
         "Data",
         "digits, folder:PATH, or an image set of TensorFlow Datasets; default: as --run.",
+        is_path=True,
     )
     data_dir: str | None = shared_options.data_dir()
     image_size: int | None = shared_options.image_size("as --run")
@@ -136,13 +139,14 @@ class EvaluateConfig(Config):
     )
     xla: str = shared_options.xla("the passes")
     distribute: str = shared_options.distribute()
-    worker_timeout: int = shared_options.worker_timeout()
+    worker_timeout: int | None = shared_options.worker_timeout()
 
     output: str | None = option(
         None,
         "Output",
         "The JSON file to write, and beside it a CSV file with a line per image; default: "
         "evaluation.json in the run's folder, or MODEL_evaluation.json beside the model.",
+        is_path=True,
         recorded=False,
     )
     resume: bool = option(

@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 import difflib
+import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 # flags/ lies in an installed package, and beside the package in a clone.
 _HOMES = (_PACKAGE, _PACKAGE.parent)
+# More than these nobody can mean: files that name each other twice are soon millions.
+_MOST = 100
 
 
-def expand(arguments: Sequence[str], within: tuple[pathlib.Path, ...] = ()) -> list[str]:
+def expand(arguments: Sequence[str]) -> list[str]:
     """Returns the arguments with the lines of its file in the place of each --flagfile=FILE.
 
     Lines may be arguments, --flagfile=FILE among them; comments begin with # or //.
 
     Args:
-      arguments: of a command line, or of a file.
-      within: the flagfiles that led here.
+      arguments: of a command line.
 
     Raises:
-      ValueError: a file is not there, cannot be read or leads to itself.
+      ValueError: a file is not there, cannot be read or leads to itself, or they are too many.
     """
-    expanded = []
+    return list(_expanded(arguments, (), []))
+
+
+def _expanded(
+    arguments: Sequence[str], within: tuple[pathlib.Path, ...], read: list[pathlib.Path]
+) -> Iterator[str]:
+    """Yields the arguments likewise.
+
+    Args:
+      arguments: of a command line, or of a file.
+      within: the flagfiles that led here.
+      read: those that were read so far.
+    """
     rest = iter(arguments)
     for argument in rest:
         name, equals, value = argument.partition("=")
-        if name in ("--flagfile", "-flagfile"):
-            file = find(value if equals else next(rest, ""))
-            if file in within:
-                raise ValueError(f"flagfile {file} leads to itself.")
-            expanded += expand(_lines(file), (*within, file))
-        else:
-            expanded.append(argument)
-    return expanded
+        if name not in ("--flagfile", "-flagfile"):
+            yield argument
+            continue
+        file = find(value if equals else next(rest, ""))
+        if file in within:
+            raise ValueError(f"flagfile {file} leads to itself.")
+        read.append(file)
+        if len(read) > _MOST:
+            raise ValueError(f"the flagfiles lead to more than {_MOST} others.")
+        yield from _expanded(lines(file), (*within, file), read)
 
 
 def find(name: str) -> pathlib.Path:
@@ -48,7 +64,7 @@ def find(name: str) -> pathlib.Path:
       ValueError: there is no such file.
     """
     for home in (pathlib.Path(), *_HOMES):
-        file = home / pathlib.Path(name).expanduser()
+        file = home / os.path.expanduser(name)
         if file.is_file():
             return file
     near = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
@@ -65,9 +81,14 @@ def names() -> list[str]:
     )
 
 
-def _lines(file: pathlib.Path) -> list[str]:
+def lines(file: pathlib.Path) -> list[str]:
+    """Returns the arguments in a flagfile.
+
+    Raises:
+      ValueError: it cannot be read.
+    """
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+        found = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"flagfile {file} cannot be read: {error}") from error
-    return [line for line in lines if line and not line.startswith(("#", "//"))]
+    return [line for line in found if line and not line.startswith(("#", "//"))]

@@ -8,6 +8,7 @@ str, int or float, or one of these or None; `float | str` is a number or a perce
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
@@ -16,8 +17,13 @@ from spatial_keras.support import validation
 
 _ELEMENTS = {"tuple[str, ...]": str, "tuple[int, ...]": int, "tuple[float, ...]": float}
 _SCALARS = {"str": str, "int": int, "float": float, "bool": bool, "float | str": float}
+# Of a shift: more of an image can hardly be meant.
+_MOST_PERCENT = 50
 _MOST = {int: 10**9, float: 1e30}
 _UNITS = {"h": 3600, "m": 60, "s": 1}
+_TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+# Begins the names of data sets that are folders of images.
+FOLDER = "folder:"
 _NESTED, _OPTION = "nested", "option"
 
 AnyConfig = TypeVar("AnyConfig", bound="Config")
@@ -39,6 +45,7 @@ class Option:
       count: how many numbers or texts there must be.
       distinct: whether none of them may be there twice.
       percent: whether a percentage, such as "10%", is allowed in the place of a number.
+      is_path: whether it is a path, or folder:PATH; a ~ at its beginning is the home.
       recorded: whether results may depend on it; the others say where files lie or what is shown.
     """
 
@@ -53,6 +60,7 @@ class Option:
     count: int | None = None
     distinct: bool = False
     percent: bool = False
+    is_path: bool = False
     recorded: bool = True
 
 
@@ -97,6 +105,11 @@ class Flag:
     option: Option
     owner: str | None = None
 
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is true or false, and may stand without a value."""
+        return self.kind is bool and not self.is_tuple
+
     def text(self, value: Any) -> str:
         """Returns a value as it is written on the command line."""
         if self.is_tuple:
@@ -109,10 +122,17 @@ class Flag:
         Raises:
           ValueError: it is not of numbers, where it has to be.
         """
+        if self.option.is_path:
+            prefix = FOLDER if text.startswith(FOLDER) else ""
+            return prefix + os.path.expanduser(text.removeprefix(prefix))
+        if self.is_switch:
+            if text.lower() not in _TRUTHS:
+                raise ValueError(f"--{self.name} must be true or false, got '{text}'.")
+            return _TRUTHS[text.lower()]
         if not self.is_tuple:
             is_percentage = self.option.percent and text.endswith("%")
             try:
-                return f"{float(text[:-1]):g}%" if is_percentage else self.kind(text)
+                return f"{_number(float, text[:-1]):g}%" if is_percentage else self._element(text)
             except ValueError:
                 wanted = "an integer" if self.kind is int else "a number"
                 wanted += " or a percentage" if self.option.percent else ""
@@ -120,7 +140,7 @@ class Flag:
                 raise ValueError(f"--{self.name} must be {wanted}, got '{text}'{hint}.") from None
         parts = [part.strip() for part in text.split(",")] if text else []
         try:
-            return tuple(self.kind(part) for part in parts)
+            return tuple(map(self._element, parts))
         except ValueError:
             raise ValueError(self._wanted(text)) from None
 
@@ -142,7 +162,7 @@ class Flag:
     def _check_one(self, value: Any) -> None:
         option, name = self.option, f"--{self.name}"
         if option.percent and isinstance(value, str):
-            validation.check_range(f"{name} in %", percentage(value), 0, 100, exclusive_high=True)
+            validation.check_range(f"{name} in %", percentage(value), 0, _MOST_PERCENT)
             return
         if option.choices:
             validation.check_name(name, value, option.choices)
@@ -182,6 +202,9 @@ class Flag:
         high = self._most if high is None else high
         return min(max(number, -high if low is None else low), high)
 
+    def _element(self, text: str) -> Any:
+        return text if self.kind is str else _number(self.kind, text)
+
     def _wanted(self, text: str) -> str:
         kinds = {int: "integers", float: "numbers", str: "names"}[self.kind]
         kinds = kinds if self.option.count is None else f"{self.option.count} {kinds}"
@@ -220,6 +243,13 @@ class Config:
             if value is not None and flag.option.recorded:
                 found[flag.name] = flag.text(value)
         return found
+
+
+def _number(kind: type, text: str) -> Any:
+    """Returns the number that a text is, in digits that other programs read, too."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"{text!r} is no number")
+    return kind(text)
 
 
 def percentage(text: str) -> float:

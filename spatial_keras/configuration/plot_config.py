@@ -43,10 +43,16 @@ class PlotConfig(Config):
         "report.py wrote: for all figures but rotations, failures and no_trade_off.",
     )
     run: str | None = option(
-        None, "Runs", "Folder of one run of train.py: for rotations and failures."
+        None,
+        "Runs",
+        "Folder of one run of train.py: for rotations and failures.",
+        is_path=True,
     )
     data_dir: str | None = option(
-        None, "Runs", "Folder of the TensorFlow Datasets of --run; default: theirs."
+        None,
+        "Runs",
+        "Folder of the TensorFlow Datasets of --run; default: theirs.",
+        is_path=True,
     )
     image: int | None = option(
         None,
@@ -56,7 +62,10 @@ class PlotConfig(Config):
         high=IMAGES - 1,
     )
     output_dir: str = option(
-        "runs/figures", "Output", "Folder of the figures, each a PNG and an SVG file."
+        "runs/figures",
+        "Output",
+        "Folder of the figures, each a PNG and an SVG file.",
+        is_path=True,
     )
 
     def to_continue(self, typed: str) -> None:

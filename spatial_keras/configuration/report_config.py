@@ -16,7 +16,10 @@ class ReportConfig(Config):
     """A page about runs; each field is a flag of report.py, which --help documents."""
 
     runs: str | None = option(
-        None, "Runs", "Folder with runs of train.py or table.py in it, at any depth."
+        None,
+        "Runs",
+        "Folder with runs of train.py or table.py in it, at any depth.",
+        is_path=True,
     )
     best_run: bool = option(
         True,
@@ -24,7 +27,10 @@ class ReportConfig(Config):
         "Draw rotations and failures too, with the classifier and the images of the best run.",
     )
     data_dir: str | None = option(
-        None, "Runs", "Folder of the TensorFlow Datasets of the best run; default: theirs."
+        None,
+        "Runs",
+        "Folder of the TensorFlow Datasets of the best run; default: theirs.",
+        is_path=True,
     )
     compare: tuple[str, ...] | None = option(
         None,
@@ -39,6 +45,7 @@ class ReportConfig(Config):
         "Output",
         "The HTML file to write, and beside it a CSV file with a line for each run; default: "
         "report.html within --runs.",
+        is_path=True,
     )
 
     def to_continue(self, typed: str) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from spatial_keras.training.defenses import Defense
 
 LARGEST_SEED = 2**31 - 1
+# By default: the paper's; and of folders, which may hold few images.
+STEPS, LEAST_STEPS, FOLDER_EPOCHS = 80_000, 1_000, 100
 # What nobody can mean, and no memory holds.
 MOST_CANDIDATES = 10**4
 
@@ -24,7 +26,10 @@ class RunConfig(Config):
     """A training run; each field is a flag of train.py, which --help documents."""
 
     dataset: str = option(
-        "digits", "Data", "digits, folder:PATH, or an image set of TensorFlow Datasets."
+        "digits",
+        "Data",
+        "digits, folder:PATH, or an image set of TensorFlow Datasets.",
+        is_path=True,
     )
     data_dir: str | None = shared_options.data_dir()
     train_images: int | None = option(
@@ -70,12 +75,14 @@ class RunConfig(Config):
         "or vgg11, vgg13, vgg16, vgg19; or airbench; or keras:NAME, a network of "
         "tf.keras.applications, e.g. keras:MobileNetV3Small; or a .keras or .h5 file, whose "
         "weights are trained on.",
+        is_path=True,
     )
     weights: str | None = option(
         None,
         "Network",
         "Of keras:NAME: an .h5 file of its weights to begin with; of ImageNet's 1000 classes all "
         "but the last layer.",
+        is_path=True,
     )
     unsafe: bool = option(
         False,
@@ -143,7 +150,21 @@ class RunConfig(Config):
     )
 
     fill: str | None = shared_options.fill("Defense", "black, the paper's")
-    steps: int = option(80_000, "Training", "Training steps.", low=1)
+    steps: int = option(
+        STEPS,
+        "Training",
+        "Training steps; of folder:PATH by default as many as show each image 100 times, but "
+        f"{LEAST_STEPS:,} at least and {STEPS:,} at most.",
+        low=1,
+    )
+    epochs: int | None = option(
+        None,
+        "Training",
+        "In the place of --steps: how often each training image is seen.",
+        low=1,
+        most=10**6,
+        recorded=False,
+    )
     batch_size: int = option(
         64, "Training", "Unique images per step, of all replicas together.", low=1
     )
@@ -185,7 +206,7 @@ class RunConfig(Config):
         choices=choices.PRECISIONS,
     )
     distribute: str = shared_options.distribute()
-    worker_timeout: int = shared_options.worker_timeout()
+    worker_timeout: int | None = shared_options.worker_timeout()
     sync_batch_norm: bool | None = option(
         None,
         "Execution",
@@ -204,6 +225,7 @@ class RunConfig(Config):
         "Output",
         "Folder of the run, in which the same command continues; default: "
         "runs/DATASET/MODEL_DEFENSE_seedSEED.",
+        is_path=True,
         recorded=False,
     )
     checkpoint_every: int = option(500, "Output", "Steps between checkpoints.", low=1)
@@ -222,18 +244,9 @@ class RunConfig(Config):
         shared_options.check_data_dir(self.data_dir)
         if None not in (self.test_images, self.validation_images):
             raise ValueError("--test_images has no effect with --validation_images.")
-        if self.profile_steps and self.profile_steps[1] < self.profile_steps[0]:
-            first, last = self.profile_steps
-            raise ValueError(
-                f"--profile_steps must be the first and the last step, got {first},{last}."
-            )
         if self.max_time is not None:
             options.seconds(self.max_time)
-        if self.profile_steps and self.profile_steps[1] > self.steps:
-            raise ValueError(
-                f"--profile_steps must end at step {self.steps} at most, the run's last, got "
-                f"{self.profile_steps[1]}."
-            )
+        self._check_steps()
         for name, search_option in _SEARCH_OPTIONS.items():
             value = getattr(self, name)
             if value is not None and search_option.check:
@@ -247,6 +260,24 @@ class RunConfig(Config):
         if self.sync_batch_norm and self.xla == "on":
             raise ValueError("--sync_batch_norm does not go together with --xla=on.")
         self._check_network()
+
+    def _check_steps(self) -> None:
+        if self.profile_steps and self.profile_steps[1] < self.profile_steps[0]:
+            first, last = self.profile_steps
+            raise ValueError(
+                f"--profile_steps must be the first and the last step, got {first},{last}."
+            )
+        if self.epochs is not None and self.steps != STEPS:
+            raise ValueError("give --steps or --epochs, not both.")
+        if self.search_from and not self.epochs and self.search_from * self.steps < 1:
+            raise ValueError(
+                f"--search_from={self.search_from:g} is less than one of {self.steps} steps."
+            )
+        if self.profile_steps and not self.epochs and self.profile_steps[1] > self.steps:
+            raise ValueError(
+                f"--profile_steps must end at step {self.steps} at most, the run's last, got "
+                f"{self.profile_steps[1]}."
+            )
 
     def _check_network(self) -> None:
         kind = "a model from a file" if self.is_model_file else "a network of Keras's"
@@ -290,11 +321,16 @@ class RunConfig(Config):
         return self.model.startswith(choices.APPLICATION)
 
     @property
+    def is_folder(self) -> bool:
+        """Whether the images are those of a folder."""
+        return self.dataset.startswith(options.FOLDER)
+
+    @property
     def dataset_name(self) -> str:
         """The name of the data set within paths: of folder:PATH that of the folder."""
-        if not self.dataset.startswith("folder:"):
+        if not self.is_folder:
             return self.dataset
-        return pathlib.Path(self.dataset.removeprefix("folder:")).absolute().name
+        return pathlib.Path(self.dataset.removeprefix(options.FOLDER)).absolute().name
 
     @property
     def folder(self) -> pathlib.Path:
@@ -302,16 +338,24 @@ class RunConfig(Config):
         return pathlib.Path(self.output_dir or f"runs/{self.dataset_name}/{self.name}")
 
     def fitted_to(self, number: int) -> RunConfig:
-        """Returns this run for so many training images.
+        """Returns this run for so many training images; warnings say what they change.
 
-        Where they are fewer than the default batch, a step takes all of them; a warning says so.
+        Where they are fewer than the default batch, a step takes all of them. The steps are those
+        of --epochs, and of a folder of images by default as many as suit it.
         """
         number -= self.validation_images or 0
         number = min(number, self.train_images or number)
-        if self.batch_size != _FIELDS["batch_size"].default or not 0 < number < self.batch_size:
-            return self
-        warnings.warn(f"--batch_size is {number}, all training images there are.", stacklevel=2)
-        return dataclasses.replace(self, batch_size=number)
+        batch_size = self.batch_size
+        if batch_size == _FIELDS["batch_size"].default and 0 < number < batch_size:
+            warnings.warn(f"--batch_size is {number}, all training images there are.", stacklevel=2)
+            batch_size = number
+        steps = self.steps
+        if self.epochs is not None:
+            steps = max(1, round(self.epochs * number / batch_size))
+        elif steps == STEPS and self.is_folder:
+            steps = min(max(FOLDER_EPOCHS * number // batch_size, LEAST_STEPS), STEPS)
+            warnings.warn(f"--steps is {steps:,}, as {number:,} images suggest.", stacklevel=2)
+        return dataclasses.replace(self, batch_size=batch_size, steps=steps, epochs=None)
 
     def for_defense(self, defense: Defense, **changes: Any) -> RunConfig:
         """Returns this run with another defense, without the flags that have no effect on it."""

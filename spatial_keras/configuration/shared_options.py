@@ -14,7 +14,11 @@ LARGEST_SIZE = 2048
 def data_dir() -> Any:
     """Returns the field of the folder of the TensorFlow Datasets."""
     return option(
-        None, "Data", "Folder of the TensorFlow Datasets; default: theirs.", recorded=False
+        None,
+        "Data",
+        "Folder of the TensorFlow Datasets; default: theirs.",
+        is_path=True,
+        recorded=False,
     )
 
 
@@ -100,5 +104,5 @@ def distribute() -> Any:
 
 def worker_timeout() -> Any:
     """Returns the field of how long workers wait for each other."""
-    text = "Seconds that the workers of TF_CONFIG wait for each other to start."
-    return option(600, "Execution", text, low=1, recorded=False)
+    text = "Seconds that the workers of TF_CONFIG wait for each other to start; default: 600."
+    return option(None, "Execution", text, low=1, recorded=False)

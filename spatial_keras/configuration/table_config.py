@@ -28,6 +28,7 @@ class TableConfig(Config):
         "Table",
         "Folder of the table and of its runs, in which the same command continues; default: "
         "runs/tables/DATASET.",
+        is_path=True,
         recorded=False,
     )
     run: RunConfig = nested(RunConfig, without=("defense", "seed"))

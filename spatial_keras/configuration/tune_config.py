@@ -87,12 +87,13 @@ class TuneConfig(Config):
         "Search",
         "Folder of the search and of its trials, in which the same command continues; default: "
         "runs/tune/DATASET.",
+        is_path=True,
         recorded=False,
     )
     # A search is of many runs: they are short by default, minutes on a laptop.
     run: RunConfig = nested(
         RunConfig,
-        without=("test_images", "profile_steps"),
+        without=("test_images", "profile_steps", "epochs"),
         model="resnet8",
         width=0.5,
         steps=800,

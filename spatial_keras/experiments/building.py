@@ -29,6 +29,11 @@ def transformations(
     if isinstance(shift, str):
         share = options.percentage(shift) / 100
         return TransformationSet.of_size(height, width, share, rotation)
+    if shift > min(height, width) / 2:
+        raise ValueError(
+            f"--max_translation must be half the image's size at most, {min(height, width) / 2:g} "
+            f"pixels, got {shift:g}."
+        )
     return TransformationSet(shift, shift, rotation)
 
 

@@ -212,7 +212,7 @@ _made: dict[str, Distribution] = {}
 
 
 def get(
-    choice: str, worker_timeout: float = 600, task: Mapping[str, str] | None = None
+    choice: str, worker_timeout: float | None = None, task: Mapping[str, str] | None = None
 ) -> Distribution:
     """Returns the Distribution of this name; of a process all calls return the same.
 
@@ -223,15 +223,18 @@ def get(
       choice: "none"; "mirrored", on all GPUs of this machine, or on TensorFlow's logical CPUs;
         "multi_worker", on all machines of TF_CONFIG; or "auto": multi_worker where there is a
         TF_CONFIG, mirrored where there are several GPUs, else none.
-      worker_timeout: how long to wait for other workers, in seconds.
+      worker_timeout: how long to wait for other workers, in seconds; 600 by default.
       task: what all workers are to do: flag -> text.
 
     Raises:
-      ValueError: TF_CONFIG is not as it must be, or the workers do not come together.
+      ValueError: TF_CONFIG is not as it must be, the workers do not come together, or there are
+        none to wait for.
     """
     choice = resolved(choice)
+    if worker_timeout is not None and choice != "multi_worker":
+        raise ValueError("--worker_timeout has no effect without the workers of TF_CONFIG.")
     if choice not in _made:
-        _made[choice] = BUILDERS[choice](worker_timeout, task or {})
+        _made[choice] = BUILDERS[choice](worker_timeout or 600, task or {})
     return _made[choice]
 
 

@@ -32,11 +32,11 @@ def run(main, *arguments):
     [
         ("--number=many", "many"),
         ("--number=0", "--number must be at least 1, got 0"),
-        ("--numbr=1", "Unknown command line flag 'numbr'"),
+        ("--numbr=1", "unknown flag '--numbr': did you mean '--number'?"),
         ("--kind=third", "third"),
         ("--sizes=1,x", "--sizes must be integers with commas between, got '1,x'"),
         ("stray", "not a flag: stray"),
-        ("--undefok=numbr", "Unknown command line flag 'undefok'"),
+        ("--undefok=numbr", "unknown flag '--undefok'"),
         ("--number=\x1b[2J\0", r"--number must be an integer, got '\x1b[2J\x00'."),
         (f"--number={'x' * 5000}", "--number must be an integer, got 'xxx"),
         ("--sizes=1,2,1", "--sizes has '1' 2 times."),

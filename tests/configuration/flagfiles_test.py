@@ -95,3 +95,17 @@ def test_the_mark_that_some_editors_write_first():
 def test_a_flagfile_that_is_not_named():
     with pytest.raises(ValueError, match="no flagfile ''"):
         flagfiles.expand(["--flagfile"])
+
+
+def test_files_that_name_each_other_are_soon_too_many(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(26):
+        (tmp_path / f"{number}.flags").write_text(2 * f"--flagfile={number + 1}.flags\n")
+    (tmp_path / "26.flags").write_text("")
+    with pytest.raises(ValueError, match="^the flagfiles lead to more than 100 others"):
+        flagfiles.expand(["--flagfile=0.flags"])
+
+
+def test_a_home_that_is_not_there_is_a_file_that_is_not_there():
+    with pytest.raises(ValueError, match="^no flagfile '~nosuchuser/x'"):
+        flagfiles.expand(["--flagfile=~nosuchuser/x"])

@@ -31,9 +31,9 @@ def test_a_percentage_stays_a_text():
     ("text", "message"),
     [
         ("ten%", "--max_translation must be a number or a percentage, got 'ten%'"),
-        ("120%", r"--max_translation in % must be in \[0, 100\), got 120"),
-        ("-1%", r"--max_translation in % must be in \[0, 100\), got -1"),
-        ("nan%", r"--max_translation in % must be in \[0, 100\), got nan"),
+        ("120%", r"--max_translation in % must be in \[0, 50\], got 120"),
+        ("-1%", r"--max_translation in % must be in \[0, 50\], got -1"),
+        ("nan%", r"--max_translation in % must be in \[0, 50\], got nan"),
         ("", "--max_translation must be a number or a percentage, got ''"),
     ],
 )
@@ -79,3 +79,35 @@ def test_a_default_batch_takes_all_images_where_they_are_fewer():
         assert RunConfig(validation_images=2).fitted_to(30).batch_size == 28
     assert RunConfig().fitted_to(64) == RunConfig()
     assert RunConfig(batch_size=65).fitted_to(64).batch_size == 65
+
+
+@pytest.mark.parametrize(
+    ("flags", "number", "steps"),
+    [
+        ({"dataset": "folder:photos"}, 96, 1000),
+        ({"dataset": "folder:photos"}, 6400, 10_000),
+        ({"dataset": "folder:photos"}, 10**6, 80_000),
+        ({"dataset": "folder:photos", "steps": 90}, 96, 90),
+        ({"dataset": "cifar10"}, 50_000, 80_000),
+        ({"dataset": "cifar10", "epochs": 2, "train_images": 128}, 50_000, 4),
+        ({"epochs": 3, "validation_images": 36}, 100, 3),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:--steps is")
+def test_steps_suit_the_images(flags, number, steps):
+    fitted = RunConfig(**flags).fitted_to(number)
+    assert (fitted.steps, fitted.epochs) == (steps, None)
+    assert fitted.fitted_to(number) == fitted
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"steps": 9, "epochs": 2}, "^give --steps or --epochs, not both"),
+        ({"steps": 4, "search_from": 0.1}, "^--search_from=0.1 is less than one of 4 steps"),
+        ({"max_translation": "51%"}, r"^--max_translation in % must be in \[0, 50\], got 51"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(flags, message):
+    with pytest.raises(ValueError, match=message):
+        RunConfig(**flags)

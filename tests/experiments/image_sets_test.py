@@ -28,7 +28,7 @@ def test_held_out_images_are_none_of_those_trained_on(digits):
     [
         ({"batch_size": 5000}, "^batch_size of data set 'digits' must be in"),
         ({"test_images": 361}, "^--test_images with data set 'digits' must be in"),
-        ({"max_translation": 8.0}, "must be smaller than the image, 8 pixels"),
+        ({"max_translation": 4.5}, "^--max_translation must be half the image's size at most, 4 p"),
     ],
 )
 def test_what_does_not_fit_is_refused(digits, flags, message):

@@ -233,7 +233,7 @@ def test_the_default_folder(tmp_path, monkeypatch):
         ("--model=resnet9", "depth must be 6n"),
         ("--dataset=digit", "did you mean 'digits'"),
         ("--batch_size=5000", "batch_size of data set .digits. must be in"),
-        ("--defenses=std --max_translation=8", "must be smaller than the image, 8 pixels"),
+        ("--defenses=std --max_translation=8", "--max_translation must be half the image's size"),
     ],
 )
 def test_mistakes_are_refused_before_anything_is_written(tmp_path, option, message):

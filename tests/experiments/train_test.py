@@ -160,8 +160,14 @@ def test_flags_of_the_search_reach_it(tmp_path, options, expected):
         ("--model=vgg16", "vgg16 .* at least 17x17, got 8x8"),
         ("--optimizer=momentun", "did you mean 'momentum'"),
         ("--max_rotation=-1", "^--max_rotation must be at least 0"),
-        ("--max_translation=8", "must be smaller than the image, 8 pixels"),
-        ("--max_translation=8 --defense=std", "must be smaller than the image, 8 pixels"),
+        (
+            "--max_translation=8",
+            "--max_translation must be half the image's size at most, 4 pixels, got 8",
+        ),
+        (
+            "--max_translation=8 --defense=std",
+            "--max_translation must be half the image's size at most, 4 pixels, got 8",
+        ),
         ("--batch_size=5000", "batch_size of data set .digits. must be in"),
         ("--batch_size=0", "--batch_size must be at least 1"),
         ("--test_images=0", "--test_images must be at least 1"),

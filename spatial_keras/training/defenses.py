@@ -3,7 +3,8 @@
 A name is "std", "std_star", or a search, a method and a suffix: {wo{k}, pgd{n}, grid} _ {at, alp,
 klc, kl, l2} _ {nothing, nat, mix}. The search is the worst of k draws, n steps of gradient ascent,
 or all points of a grid. The suffix says which images the cross-entropy is taken on: worst-case
-("rob" in the paper; no suffix), natural, or both.
+("rob" in the paper; no suffix), natural, or both. "at" alone has a third one: "half", of the
+worst-case images, as the authors released it.
 
 The table grows by searches (`register_search`), which all methods go with, and by methods
 (`register_method`), whose parts are found by name too (`register_regularizer`,
@@ -39,7 +40,7 @@ __all__ = [
     "register_search",
 ]
 
-_SUFFIXES = {"": "worst", "nat": "natural", "mix": "both"}
+_SUFFIXES = {"": "worst", "nat": "natural", "mix": "both", "half": "half"}
 # Attributes of a Defense that are arguments of RobustModel.
 _TRAINED_WITH = (
     "cross_entropy",
@@ -49,7 +50,7 @@ _TRAINED_WITH = (
     "regularizer_weight",
     "shift",
 )
-_IN_PAPER = {"worst": "rob", "natural": "nat", "both": "mix"}
+_IN_PAPER = {"worst": "rob", "natural": "nat", "both": "mix", "half": "half"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Defense:
     Attributes:
       name: the row's name.
       search: finds the worst-case images, over the paper's S until it is built; None for none.
-      cross_entropy: images the cross-entropy is taken on: "natural", "worst" or "both".
+      cross_entropy: images the cross-entropy is taken on: "natural", "worst", "both" or "half".
       objective: what the search maximizes.
       cross_entropy_objective: what a second search, for the cross-entropy's images, maximizes.
       regularizer: its name, a Loss, or None.
@@ -141,7 +142,7 @@ class Defense:
 
     @property
     def images(self) -> str:
-        """The images that the cross-entropy is on, as the paper says it: "rob", "nat" or "mix"."""
+        """The images that the cross-entropy is on: in the paper "rob", "nat" or "mix"; or "half"."""
         return _IN_PAPER[self.cross_entropy]
 
     def with_number(self, number: int) -> Defense:
@@ -197,7 +198,7 @@ def get(name: str | Defense) -> Defense:
         return Defense(name, cross_entropy="natural", shift=4)
     if name == "std_star":
         return Defense(name, WorstOfK(1), method="std*")
-    parts = r"([a-z]+)(0|[1-9][0-9]*|)_([a-z0-9]+?)(?:_(nat|mix))?"
+    parts = r"([a-z]+)(0|[1-9][0-9]*|)_([a-z0-9]+?)(?:_(nat|mix|half))?"
     match = re.fullmatch(parts, name)
     prefix, number, method, suffix = match.groups(default="") if match else [""] * 4
     kind = SEARCHES.get(prefix)
@@ -207,7 +208,11 @@ def get(name: str | Defense) -> Defense:
     if row.regularizer is None and suffix == "nat":
         raise ValueError(
             f"defense '{name}' trains on natural images alone and searches in vain; '{method}' "
-            "takes no suffix or '_mix'."
+            "takes no suffix, '_mix' or '_half'."
+        )
+    if row.regularizer is not None and suffix == "half":
+        raise ValueError(
+            f"defense '{name}' has a regularizer, on all images; '_half' goes with 'at' alone."
         )
     if number == "0":
         raise ValueError(f"{kind.number} must be at least 1 in defense '{name}', got 0.")

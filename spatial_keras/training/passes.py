@@ -33,7 +33,7 @@ def of_step(defense: Defense, searches: bool = True) -> int:
       defense: what the step trains with.
       searches: whether it searches, or draws at random (`search_from`).
     """
-    natural = defense.cross_entropy != "worst" or defense.regularizer is not None
+    natural = defense.cross_entropy in ("natural", "both") or defense.regularizer is not None
     objectives = [defense.objective] if defense.search else []
     if defense.cross_entropy_objective:
         objectives.append(defense.cross_entropy_objective)

@@ -14,7 +14,7 @@ from spatial_keras.support import compat, validation
 from spatial_keras.training import batches, losses, replicas
 from spatial_keras.training.search import Search, register_with_keras
 
-CROSS_ENTROPY_ON = ("natural", "worst", "both")
+CROSS_ENTROPY_ON = ("natural", "worst", "both", "half")
 # The arguments that are objects with configurations of their own.
 _OBJECTS = ("classifier", "search", "objective", "cross_entropy_objective", "regularizer")
 register_with_keras()
@@ -48,7 +48,9 @@ class RobustModel(tf.keras.Model):
       classifier: a built model, functional or not, that maps images to logits or probabilities
         [batch, classes], or to one unit for two classes; it stays as it is, `model.classifier`.
       search: finds the worst transformations; None trains on natural images only.
-      cross_entropy: which images the cross-entropy is taken on: "natural", "worst" or "both".
+      cross_entropy: which images the cross-entropy is taken on: "natural", "worst", "both", or
+        "half", the second half of the worst-case images, as the authors' code does without a
+        regularizer; the first half then takes part in BatchNorm alone.
       objective: what the search maximizes: "ce", "kl", "l2" or an Objective.
       cross_entropy_objective: if given, the images for the cross-entropy are searched for apart,
         with this objective.
@@ -234,7 +236,7 @@ class RobustModel(tf.keras.Model):
 
     @property
     def _trains_on_natural(self) -> bool:
-        return self.cross_entropy != "worst" or self.regularizer is not None
+        return self.cross_entropy in ("natural", "both") or self.regularizer is not None
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return tf.function(function, jit_compile=True) if self.xla else function
@@ -301,9 +303,10 @@ class RobustModel(tf.keras.Model):
         """Returns the loss and its parts, scalars; means divide by the batch size, as in Keras."""
         worst = logits.get("worst_for_cross_entropy", logits.get("worst"))
         on = {"natural": [logits.get("natural")], "worst": [worst]}
-        on["both"] = on["natural"] + on["worst"]
+        on["both"], on["half"] = on["natural"] + on["worst"], on["worst"]
         values = [self._cross_entropy(labels, each) for each in on[self.cross_entropy]]
-        terms = {"cross_entropy": losses.mean(tf.add_n(values) / len(values), weights)}
+        judged = _second_half(labels, weights) if self.cross_entropy == "half" else weights
+        terms = {"cross_entropy": losses.mean(tf.add_n(values) / len(values), judged)}
         loss = terms["cross_entropy"]
         if self.regularizer is not None:
             value = self.regularizer.call(logits["natural"], logits["worst"])
@@ -382,6 +385,14 @@ class RobustModel(tf.keras.Model):
         for name in _OBJECTS:
             config[name] = tf.keras.utils.deserialize_keras_object(config[name], custom_objects)
         return cls(**config)
+
+
+def _second_half(labels: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    """Returns weights, [batch], under which a mean over the batch is that over its second half."""
+    size = tf.shape(labels)[0]
+    chosen = tf.cast(tf.range(size) >= size // 2, tf.float32)
+    chosen *= tf.cast(size, tf.float32) / tf.reduce_sum(chosen)
+    return chosen if weights is None else chosen * weights
 
 
 def _fold(seed: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:

@@ -185,6 +185,7 @@ def test_impossible_names_are_refused_in_one_line():
         ("pgd5_at_nat", "defense 'pgd5_at_nat' trains on natural images alone"),
         ("grid_at_nat", "defense 'grid_at_nat' trains on natural images alone"),
         ("wo10_at_nat", "defense 'wo10_at_nat' trains on natural images alone"),
+        ("wo10_kl_half", "defense 'wo10_kl_half' has a regularizer"),
     ]:
         with pytest.raises(ValueError, match=f"^{message}") as error:
             defenses.get(name)

@@ -16,6 +16,7 @@ from tests.robust_models import (
     POINT,
     WEIGHTS,
     Distance,
+    FixedSearch,
     Hinge,
     Recorder,
     assert_terms,
@@ -114,6 +115,17 @@ def test_sample_weights_and_the_division_by_the_batch_size(name):
     weights = oracles.weights_of(oracles.classifier())
     expected = oracles.training_terms(row, weights, parts(row), labels(), WEIGHTS)
     assert_terms(fit(compiled(build_fixed(name, shift=0)), weights=WEIGHTS), expected)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_at_as_released_has_its_cross_entropy_on_the_second_half_of_the_batch(weights):
+    row = oracles.row("wo3_at")
+    half = np.repeat([0.0, 2.0], BATCH // 2) * (1 if weights is None else weights)
+    network = oracles.weights_of(oracles.classifier())
+    expected = oracles.training_terms(row, network, parts(row), labels(), half)
+    logs = fit(compiled(build("wo3_at_half", search=FixedSearch())), weights=weights)
+    assert logs["cross_entropy"] == pytest.approx(expected["cross_entropy"], rel=1e-5)
+    assert logs["loss"] == pytest.approx(expected["loss"], rel=1e-5)
 
 
 def test_lambda_is_the_regularizers_weight():

@@ -142,7 +142,7 @@ class Defense:
 
     @property
     def images(self) -> str:
-        """The images that the cross-entropy is on: in the paper "rob", "nat" or "mix"; or "half"."""
+        """The images that the cross-entropy is on: the paper's "rob", "nat" or "mix"; or "half"."""
         return _IN_PAPER[self.cross_entropy]
 
     def with_number(self, number: int) -> Defense:

@@ -10,6 +10,7 @@ from rich.table import Table
 from spatial_keras.commands import running
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments import train
+from spatial_keras.support import tables
 
 
 def main(config: RunConfig) -> None:
@@ -22,9 +23,9 @@ def main(config: RunConfig) -> None:
     results = run.run()
     if not run.distribution.is_chief:
         return
-    table = Table("accuracy", "%", title=train.evaluated_on(results))
-    for name, value in results["accuracies"].items():
-        table.add_row(name, f"{100 * value:.1f}")
+    table = Table("accuracy", "%", title=results.evaluated_on)
+    for name, accuracy in results.accuracies.measured.items():
+        table.add_row(name, tables.rounded(100 * accuracy, 1))
     console = Console()
     console.print(table)
     console.print(f"Run folder: {run.folder.path}", soft_wrap=True, markup=False)

@@ -174,10 +174,7 @@ class EvaluateConfig(Config):
             raise ValueError("--model needs --dataset.")
         if "attack" in self.measures and "grid" not in self.measures:
             raise ValueError("measure 'attack' starts from 'grid': measure that too.")
-        for name, measures in _OF_MEASURES.items():
-            if getattr(self, name) != _DEFAULTS[name] and not {*measures} & {*self.measures}:
-                names = "' or '".join(measures)
-                raise ValueError(f"--{name} has no effect: '{names}' is not among --measures.")
+        self.check_effects()
         grid_search.check_counts("--grid_counts", self.grid_counts)
         if self.input_range[0] == self.input_range[1]:
             raise ValueError("--input_range must be two different numbers.")
@@ -188,6 +185,14 @@ class EvaluateConfig(Config):
     def to_continue(self, typed: str) -> str:
         """Returns the command line that continues this evaluation."""
         return typed if self.resume or self.merge else f"{typed} --resume"
+
+    def without_effect(self) -> dict[str, str]:
+        """Returns the fields that have no effect on the measures."""
+        return {
+            name: f"without --measures={' or '.join(measures)}"
+            for name, measures in _OF_MEASURES.items()
+            if not {*measures} & {*self.measures}
+        }
 
     def _check_parts(self) -> None:
         if self.shard is not None and self.merge:
@@ -235,7 +240,6 @@ class EvaluateConfig(Config):
         return model.with_name(f"{model.stem}_evaluation.json")
 
 
-_DEFAULTS = {field.name: field.default for field in dataclasses.fields(EvaluateConfig)}
 # Flag -> the measures that it has an effect on, where those are not all.
 _OF_MEASURES = {
     "draws": ("random",),

@@ -235,6 +235,24 @@ class Config:
         """
         return typed
 
+    def without_effect(self) -> Mapping[str, str]:
+        """Returns the fields that have no effect beside the others, each with when or why.
+
+        It goes on after "has no effect ", such as "with --nobest_run".
+        """
+        return {}
+
+    def check_effects(self, without_effect: Mapping[str, str] | None = None) -> None:
+        """Raises ValueError if a field is set that has no effect.
+
+        Args:
+          without_effect: such fields; those of this configuration by default.
+        """
+        reasons = self.without_effect() if without_effect is None else without_effect
+        for flag in own_flags(type(self)):
+            if flag.field in reasons and getattr(self, flag.field) != flag.default:
+                raise ValueError(f"--{flag.name} has no effect {reasons[flag.field]}.")
+
     def texts(self) -> dict[str, str]:
         """Returns what the results depend on: flag -> text, of the flags that are set."""
         found = {}
@@ -320,6 +338,24 @@ def build(kind: type[AnyConfig], values: Mapping[str, Any]) -> AnyConfig:
 def values(config: Config) -> dict[str, Any]:
     """Returns the values of all flags of a configuration, by the flags' names."""
     return {flag.name: _value(config, flag) for flag in all_flags(type(config))}
+
+
+def from_texts(kind: type[AnyConfig], texts: Mapping[str, str]) -> AnyConfig:
+    """Returns the configuration of which these are the `texts`; what is not there has its default.
+
+    Raises:
+      ValueError, TypeError: no such configuration has them.
+    """
+    flags = all_flags(kind)
+    for name, text in texts.items():
+        validation.check_name("flag", name, [flag.name for flag in flags if flag.option.recorded])
+        if not isinstance(text, str):
+            raise TypeError(f"--{name} must be a text, got {text!r}.")
+    values = {
+        flag.name: flag.parse(texts[flag.name]) if flag.name in texts else flag.default
+        for flag in flags
+    }
+    return build(kind, values)
 
 
 def differences(first: Config, second: Config) -> dict[str, tuple[str, str]]:

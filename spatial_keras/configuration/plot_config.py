@@ -80,12 +80,14 @@ class PlotConfig(Config):
             )
         if self.run is not None and not pathlib.Path(self.run).is_dir():
             raise ValueError(f"--run: there is no folder '{self.run}'.")
-        chosen = {*(self.figures or FIGURE_NAMES)}
-        for name, figures_ in _OF_FIGURES.items():
-            if getattr(self, name) is not None and not figures_ & chosen:
-                names = ",".join(sorted(figures_))
-                raise ValueError(f"--{name} has no effect: it is for --figures={names}.")
-        for name in ("data_dir", "image"):
-            if getattr(self, name) is not None and self.run is None:
-                raise ValueError(f"--{name} has no effect without --run.")
+        self.check_effects()
         files.check_folder("--output_dir", pathlib.Path(self.output_dir))
+
+    def without_effect(self) -> dict[str, str]:
+        """Returns the fields that have no effect on the figures."""
+        chosen = {*(self.figures or FIGURE_NAMES)}
+        reasons = dict.fromkeys(("data_dir", "image"), "without --run") if not self.run else {}
+        for name, figures in _OF_FIGURES.items():
+            if not figures & chosen:
+                reasons[name] = f"but on --figures={','.join(sorted(figures))}"
+        return reasons

@@ -59,10 +59,13 @@ class ReportConfig(Config):
         if self.output is not None:
             files.check_suffix("--output", self.output, ".html")
         files.check_folder("--output", self.file.parent)
-        if self.data_dir is not None and not self.best_run:
-            raise ValueError("--data_dir has no effect with --nobest_run.")
+        self.check_effects()
         for name in self.compare or ():
             find_defense(name)
+
+    def without_effect(self) -> dict[str, str]:
+        """Returns the fields that have no effect."""
+        return {} if self.best_run else {"data_dir": "with --nobest_run"}
 
     @property
     def file(self) -> pathlib.Path:

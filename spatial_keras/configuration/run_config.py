@@ -295,13 +295,20 @@ class RunConfig(Config):
         set_ones = {name: value for name, value in set_ones.items() if value is not None}
         return find_defense(self.defense).with_options(set_ones)
 
-    def check_effects(self) -> None:
-        """Raises ValueError if a flag that is set has no effect on the defense."""
+    def without_effect(self) -> dict[str, str]:
+        """Returns the fields that have no effect on the defense, and why."""
         defense = find_defense(self.defense)
-        for name, reason in ineffective(defense).items():
-            if getattr(self, name) != _FIELDS[name].default:
-                flag = name.rstrip("_")
-                raise ValueError(f"--{flag} has no effect on defense '{defense.name}': {reason}.")
+        found = {
+            name: f"it does not search by {search.prefix}"
+            for search in SEARCHES.values()
+            for name in search.flags()
+            if type(defense.search) is not search
+        }
+        if defense.regularizer is None:
+            found["lambda_"] = "its loss has no regularizer"
+        if not defense.searches:
+            found["search_from"] = "it does not search"
+        return {name: f"on defense '{self.defense}': {reason}" for name, reason in found.items()}
 
     @property
     def name(self) -> str:
@@ -309,6 +316,13 @@ class RunConfig(Config):
         model = pathlib.Path(self.model).stem if self.is_model_file else self.model
         model = model.removeprefix(choices.APPLICATION)
         return f"{model}_{self.defense}_seed{self.seed}"
+
+    @property
+    def regularizer_weight(self) -> float | None:
+        """The weight lambda of the regularizer; None where the loss has none."""
+        row = find_defense(self.defense)
+        weight = row.regularizer_weight if row.regularizer else None
+        return weight if self.lambda_ is None else self.lambda_
 
     @property
     def is_model_file(self) -> bool:
@@ -359,8 +373,9 @@ class RunConfig(Config):
 
     def for_defense(self, defense: Defense, **changes: Any) -> RunConfig:
         """Returns this run with another defense, without the flags that have no effect on it."""
-        unset = {name: _FIELDS[name].default for name in ineffective(defense)}
-        return dataclasses.replace(self, defense=defense.name, **unset, **changes)
+        other = dataclasses.replace(self, defense=defense.name)
+        unset = {name: _FIELDS[name].default for name in other.without_effect()}
+        return dataclasses.replace(other, **unset, **changes)
 
 
 def find_defense(name: str) -> Defense:
@@ -379,18 +394,3 @@ _FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 _SEARCH_OPTIONS = {
     name: option for search in SEARCHES.values() for name, option in search.flags().items()
 }
-
-
-def ineffective(defense: Defense) -> dict[str, str]:
-    """Returns the fields of a RunConfig that have no effect on a defense, and why."""
-    found = {
-        name: f"it does not search by {search.prefix}"
-        for search in SEARCHES.values()
-        for name in search.flags()
-        if type(defense.search) is not search
-    }
-    if defense.regularizer is None:
-        found["lambda_"] = "its loss has no regularizer"
-    if not defense.searches:
-        found["search_from"] = "it does not search"
-    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from spatial_keras.configuration import run_config
 from spatial_keras.configuration.options import Config, nested, option
 from spatial_keras.configuration.run_config import RunConfig, find_defense
 
@@ -37,14 +36,10 @@ class TableConfig(Config):
         """Raises ValueError if there are no defenses, or flags have no effect on any of them."""
         if not self.defenses:
             raise ValueError("give --defenses=NAME,NAME,..., e.g. --defenses=std,std_star,wo10_kl.")
-        found = [run_config.ineffective(find_defense(name)).keys() for name in self.defenses]
-        default = RunConfig()
-        for name in set.intersection(*map(set, found)):
-            if getattr(self.run, name) != getattr(default, name):
-                names = ",".join(self.defenses)
-                raise ValueError(
-                    f"--{name.rstrip('_')} has no effect on any of --defenses={names}."
-                )
+        runs = [self.run.for_defense(find_defense(name)) for name in self.defenses]
+        on_none = set.intersection(*(set(run.without_effect()) for run in runs))
+        reason = f"on any of --defenses={','.join(self.defenses)}"
+        self.run.check_effects(dict.fromkeys(on_none, reason))
 
     @property
     def folder(self) -> pathlib.Path:

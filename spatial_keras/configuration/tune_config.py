@@ -17,21 +17,6 @@ _LARGEST = 1e6
 
 
 @dataclasses.dataclass(frozen=True)
-class Space:
-    """What is chosen for each trial; None is not.
-
-    Attributes:
-      lambdas: the smallest and the largest weight of the regularizer, sampled logarithmically.
-      learning_rates: likewise.
-      ks: the k of Wo-k to choose from.
-    """
-
-    lambdas: tuple[float, float] | None = None
-    learning_rates: tuple[float, float] | None = None
-    ks: tuple[int, ...] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
 class TuneConfig(Config):
     """A search; each field is a flag of tune.py, beside those of its trials."""
 
@@ -106,28 +91,29 @@ class TuneConfig(Config):
             if values and not values[0] < values[1]:
                 text = ",".join(f"{value:g}" for value in values)
                 raise ValueError(f"--{name} must be positive and ascending, got '{text}'.")
-        if self.tuner == "hyperband" and self.max_trials is not None:
-            raise ValueError(
-                "--max_trials has no effect on --tuner=hyperband, whose plan is fixed."
-            )
+        self.check_effects()
         if self.tuner == "hyperband":
             # Its shortest trials have a ninth of them.
             validation.check_integer("--steps with --tuner=hyperband", self.run.steps, EPOCHS)
-        defense = find_defense(self.run.defense)
         if self.lambdas and self.run.lambda_ is not None:
             raise ValueError("give --lambda or --lambdas, not both.")
-        if self.lambdas and not defense.regularizer:
+        if not (self.weights or self.learning_rates or self.ks):
             raise ValueError(
-                f"--lambdas has no effect on defense '{defense.name}': no regularizer."
-            )
-        if self.ks and defense.number != "k":
-            raise ValueError(f"--ks has no effect on defense '{defense.name}': it has no k.")
-        if self.space == Space():
-            raise ValueError(
-                f"there is nothing to search: defense '{defense.name}' with "
+                f"there is nothing to search: defense '{self.run.defense}' with "
                 f"--lambda={self.run.lambda_} has no weight to choose; give --learning_rates or "
                 "--ks."
             )
+
+    def without_effect(self) -> dict[str, str]:
+        """Returns the fields that have no effect on the tuner or on the defense."""
+        defense, reasons = find_defense(self.run.defense), {}
+        if self.tuner == "hyperband":
+            reasons["max_trials"] = "on --tuner=hyperband, whose plan is fixed"
+        if defense.regularizer is None:
+            reasons["lambdas"] = f"on defense '{defense.name}': no regularizer"
+        if defense.number != "k":
+            reasons["ks"] = f"on defense '{defense.name}': it has no k"
+        return reasons
 
     @property
     def folder(self) -> pathlib.Path:
@@ -135,12 +121,12 @@ class TuneConfig(Config):
         return pathlib.Path(self.output_dir or f"runs/tune/{self.run.dataset_name}")
 
     @property
-    def space(self) -> Space:
-        """What is chosen for each trial."""
-        defense, lambdas = find_defense(self.run.defense), self.lambdas
-        if defense.regularizer and self.run.lambda_ is None and not lambdas:
-            lambdas = (defense.regularizer_weight / 32, defense.regularizer_weight * 4)
-        return Space(lambdas, self.learning_rates, self.ks)
+    def weights(self) -> tuple[float, ...] | None:
+        """The smallest and largest weight of the regularizer to try; None if it is not chosen."""
+        defense = find_defense(self.run.defense)
+        if self.lambdas or self.run.lambda_ is not None or not defense.regularizer:
+            return self.lambdas
+        return defense.regularizer_weight / 32, defense.regularizer_weight * 4
 
     @property
     def trial(self) -> RunConfig:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
 from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.support import tables
 
 _BINS = 12
 
@@ -125,8 +124,4 @@ class Report:
                 for axis, values in zip(self._axes, outcome.transformations.T):
                     columns[f"{name}_{axis.name}"] = [f"{value:.6g}" for value in values]
             columns[f"{name}_margin"] = [f"{value:.6g}" for value in outcome.margins]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values()))
-        return text.getvalue()
+        return tables.to_csv(list(columns), zip(*columns.values()))

@@ -9,7 +9,7 @@ import keras_tuner as kt
 
 from spatial_keras import data
 from spatial_keras.configuration.run_config import RunConfig
-from spatial_keras.configuration.tune_config import EPOCHS, Space
+from spatial_keras.configuration.tune_config import EPOCHS, TuneConfig
 from spatial_keras.experiments import building, distribution, train
 from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.training.robust_model import RobustModel
@@ -22,31 +22,39 @@ class ExperimentHyperModel(kt.HyperModel):
     """Builds and runs what train.py does, with some of its flags chosen by KerasTuner.
 
     Args:
-      config: of the runs.
-      space: what KerasTuner chooses instead.
+      config: of the search.
       images: the data set.
     """
 
-    def __init__(self, config: RunConfig, space: Space, images: data.Dataset) -> None:
+    def __init__(self, config: TuneConfig, images: data.Dataset) -> None:
         super().__init__(name="experiment")
-        self._config, self._space, self._images = config, space, images
+        self._config, self._run, self._images = config, config.trial, images
 
-    def config(self, hp: kt.HyperParameters) -> RunConfig:
-        """Returns the configuration of a trial; numbers are chosen with three digits."""
-        chosen, space = {}, self._space
-        if space.lambdas:
-            chosen["lambda_"] = _round(hp.Float("lambda", *space.lambdas, sampling="log"))
-        if space.learning_rates:
-            rate = hp.Float("learning_rate", *space.learning_rates, sampling="log")
-            chosen["learning_rate"] = _round(rate)
-        if space.ks:
-            k = hp.Choice("k", list(space.ks))
-            chosen["defense"] = self._config.row.with_number(k).name
+    def chosen(self, hp: kt.HyperParameters) -> dict[str, float]:
+        """Returns what is chosen for a trial, such as {"lambda": 1.23}; numbers have three digits.
+
+        These are flags, "k" of the defense, and "steps" where they may be fewer than the run's.
+        """
+        values, config = {}, self._config
+        for name, bounds in (("lambda", config.weights), ("learning_rate", config.learning_rates)):
+            if bounds:
+                values[name] = float(f"{hp.Float(name, *bounds, sampling='log'):.3g}")
+        if config.ks:
+            values["k"] = hp.Choice("k", list(config.ks))
         # A trial of fewer steps has the whole schedule of the learning rate in them; so Hyperband's
         # longer trials begin anew instead of continuing the shorter ones.
-        epochs = hp.values.get("tuner/epochs", EPOCHS)
-        chosen["steps"] = -(-self._config.steps * epochs // EPOCHS)
-        return dataclasses.replace(self._config, **chosen)
+        if "tuner/epochs" in hp.values:
+            values["steps"] = -(-self._run.steps * hp.values["tuner/epochs"] // EPOCHS)
+        return values
+
+    def config(self, hp: kt.HyperParameters) -> RunConfig:
+        """Returns the configuration of a trial."""
+        values = self.chosen(hp)
+        if "lambda" in values:
+            values["lambda_"] = values.pop("lambda")
+        if "k" in values:
+            values["defense"] = self._run.row.with_number(values.pop("k")).name
+        return dataclasses.replace(self._run, **values)
 
     def build(self, hp: kt.HyperParameters) -> RobustModel:
         """Returns the compiled model of the chosen values."""
@@ -65,10 +73,6 @@ class ExperimentHyperModel(kt.HyperModel):
         """
         config = dataclasses.replace(self.config(hp), output_dir=str(folder))
         try:
-            return train.prepare(config, self._images, model).run()["accuracies"]
+            return train.prepare(config, self._images, model).run().accuracies.measured
         except DivergedError:
             return dict.fromkeys(("natural", "random", "grid"), 0.0)
-
-
-def _round(number: float) -> float:
-    return float(f"{number:.3g}")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from spatial_keras.configuration import command_line, options
 from spatial_keras.configuration.options import Config
 from spatial_keras.results import folders
-from spatial_keras.results.folders import FLAGS_FILE, RESULTS_FILE, DamagedResultsError
+from spatial_keras.results.folders import FLAGS_FILE, RESULTS_FILE
+from spatial_keras.results.run_results import Results
 from spatial_keras.support import files
 
 SEARCH_FLAGS_FILE = "search.flags"
@@ -51,7 +51,7 @@ class RunFolder:
         self._lock: files.Lock | None = None
         try:
             self._open(alone)
-            if _is_to_be_written(self.path, config, flags_file):
+            if not holds(self.path, config, flags_file):
                 self.write_text(flags_file, command_line.flagfile(config))
         except BaseException:
             self.close()
@@ -90,21 +90,13 @@ class RunFolder:
         files.write_text(self.path / name, text)
         return self.path / name
 
-    def write_results(self, results: Mapping[str, Any]) -> pathlib.Path:
+    def write_results(self, results: Results) -> pathlib.Path:
         """Writes `results.json`; one that cannot be read is kept under another name."""
         try:
-            self.read_results()
-        except DamagedResultsError:
+            folders.read(self.path)
+        except folders.DamagedResultsError:
             os.replace(self.path / RESULTS_FILE, self.path / f"damaged_{RESULTS_FILE}")
-        return self.write_text(RESULTS_FILE, json.dumps(results, indent=2) + "\n")
-
-    def read_results(self) -> dict[str, Any] | None:
-        """Returns the results of a finished run; None if it has not finished.
-
-        Raises:
-          DamagedResultsError: they cannot be read.
-        """
-        return folders.read(self.path)
+        return self.write_text(RESULTS_FILE, results.to_json())
 
 
 class TemporaryFolder(RunFolder):
@@ -124,17 +116,6 @@ class TemporaryFolder(RunFolder):
         self._temporary.cleanup()
 
 
-def check(path: pathlib.Path, config: Config, flags_file: str = FLAGS_FILE) -> None:
-    """Raises ValueError if a folder holds a run of another configuration; writes nothing.
-
-    Args:
-      path: the folder, which need not exist.
-      config: the run's configuration.
-      flags_file: the name of its flagfile.
-    """
-    _is_to_be_written(path, config, flags_file)
-
-
 def check_holds_nothing_else(path: pathlib.Path, flags_file: str | None = None) -> None:
     """Raises ValueError if a folder is that of a run or of a search.
 
@@ -147,33 +128,39 @@ def check_holds_nothing_else(path: pathlib.Path, flags_file: str | None = None) 
             raise ValueError(f"{path} is the folder of {holder}; choose another --output_dir.")
 
 
-def _is_to_be_written(path: pathlib.Path, config: Config, flags_file: str) -> bool:
-    """Returns whether the flagfile is missing, or has lost lines; none contradicts `config`.
+def holds(path: pathlib.Path, config: Config, flags_file: str = FLAGS_FILE) -> bool:
+    """Returns whether a folder has the whole flagfile of a configuration; writes nothing.
+
+    Args:
+      path: the folder, which need not exist.
+      config: the run's configuration.
+      flags_file: the name of its flagfile, which may be missing or have lost lines.
 
     Raises:
-      DamagedFlagsError: it cannot be read.
-      ValueError: it is of another configuration.
+      DamagedFlagsError: the flagfile cannot be read.
+      ValueError: the folder holds something else.
     """
     file = path / flags_file
     check_holds_nothing_else(path, flags_file)
     if not file.exists():
-        return True
+        return False
     try:
         there = command_line.read(type(config), file)
     except ValueError as error:
         raise DamagedFlagsError(str(error)) from error
-    found = options.differences(there, config)
     is_whole = command_line.is_whole(file)
-    if not is_whole:
-        names = command_line.names(file)
-        found = {name: texts for name, texts in found.items() if name in names}
-    if found:
-        texts = (f"--{name} is {there} there, {here} here" for name, (there, here) in found.items())
+    set_there = command_line.names(file)
+    contradictions = [
+        f"--{name} is {text} there, {text_here} here"
+        for name, (text, text_here) in options.differences(there, config).items()
+        if is_whole or name in set_there
+    ]
+    if contradictions:
         raise ValueError(
-            f"{path} holds a run with other flags ({'; '.join(texts)}); choose another "
+            f"{path} holds a run with other flags ({'; '.join(contradictions)}); choose another "
             "--output_dir."
         )
-    return not is_whole
+    return is_whole
 
 
 def read_config(path: pathlib.Path, kind: type[options.AnyConfig]) -> options.AnyConfig:

@@ -17,8 +17,9 @@ from spatial_keras.configuration.table_config import TableConfig
 from spatial_keras.experiments import building, distribution, image_sets, run_folder, train
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.experiments.interruption import DivergedError
-from spatial_keras.results import folders
-from spatial_keras.results.table import Row, Table, seeds
+from spatial_keras.results import folders, variants
+from spatial_keras.results.run_results import Results
+from spatial_keras.results.table import Row, Table, in_words
 from spatial_keras.support import compat, files
 
 
@@ -30,7 +31,7 @@ def forget_models() -> None:
 
 
 @dataclasses.dataclass
-class Comparison:
+class TableRuns:
     """The runs of a table, ready to start or to continue.
 
     Attributes:
@@ -94,44 +95,40 @@ class Comparison:
         return None
 
     def _table(self, command: str, failed: dict[RunConfig, str | None]) -> Table:
-        rows = []
         # Other processes may have finished some meanwhile.
-        found = [(run, folders.finished(run.folder)) for run in self.runs]
-        for name in dict.fromkeys(run.defense for run in self.runs):
-            mine = [(run, results) for run, results in found if run.defense == name]
-            results = [results for _, results in mine if results is not None]
-            others = [run for run, results in mine if results is None]
+        found = {run: folders.finished(run.folder) for run in self.runs}
+        rows = []
+        for name, runs in variants.grouped(self.runs, lambda run: run.defense).items():
             missing = [
-                [run.seed for run in others if failed.get(run) == state]
+                [run.seed for run in runs if found[run] is None and failed.get(run) == state]
                 for state in ("diverged", None, "damaged")
             ]
-            rows.append(Row(name, results, *missing))
-        results = [results for _, results in found if results is not None]
-        title = f"Defenses on {self.runs[0].dataset}"
-        return Table(title, self._caption(results), command, rows)
+            rows.append(Row(name, [found[run] for run in runs if found[run]], *missing))
+        caption = self._caption([results for results in found.values() if results])
+        return Table(f"Defenses on {self.runs[0].dataset}", caption, command, rows)
 
-    def _caption(self, results: list[dict[str, Any]]) -> str:
+    def _caption(self, finished: list[Results]) -> str:
         run = self.runs[0]
-        if not results:  # all diverged
-            count = len(image_sets.select(run, self.images).test_images[: run.test_images])
-            found = {"flags": run.texts(), "versions": train.versions()}
-            results = [{"test_images": count, **found}]
-        of_seeds = seeds(list(dict.fromkeys(run.seed for run in self.runs)))
+        seeds = in_words(list(dict.fromkeys(run.seed for run in self.runs)))
         # A table that was continued elsewhere may have several.
         versions = dict.fromkeys(
-            ", ".join(f"{name} {version}" for name, version in found.get("versions", {}).items())
-            for found in results
+            ", ".join(f"{name} {version}" for name, version in results.versions.items())
+            for results in finished
         )
-        images = "" if run.train_images is None else f"{run.train_images:,} training images; "
-        return (
-            f"Mean ± standard error over the seeds. Data set: {run.dataset}; {images}network: "
-            f"{run.model}, width {run.width:g}; {run.steps:,} steps; batch size "
-            f"{run.batch_size}; {train.evaluated_on(results[0])}; {of_seeds}; "
-            f"{' and '.join(versions)}. Made by"
-        )
+        parts = [
+            f"Data set: {run.dataset}",
+            *([] if run.train_images is None else [f"{run.train_images:,} training images"]),
+            f"network: {run.model}, width {run.width:g}",
+            f"{run.steps:,} steps",
+            f"batch size {run.batch_size}",
+            *[results.evaluated_on for results in finished[:1]],
+            seeds,
+            *([" and ".join(versions)] if finished else []),
+        ]
+        return f"Mean ± standard error over the seeds. {'; '.join(parts)}. Made by"
 
 
-def prepare(config: TableConfig) -> Comparison:
+def prepare(config: TableConfig) -> TableRuns:
     """Checks all runs of a table before the first one trains.
 
     Raises:
@@ -144,7 +141,7 @@ def prepare(config: TableConfig) -> Comparison:
     distributed.check_batch(run.batch_size)
     for run in runs:
         with contextlib.suppress(run_folder.DamagedFlagsError):  # named when its turn comes
-            run_folder.check(run.folder, run)
+            run_folder.holds(run.folder, run)
     images = None
     if any(folders.finished(run.folder) is None for run in runs):
         images = image_sets.load(runs[0])
@@ -156,4 +153,4 @@ def prepare(config: TableConfig) -> Comparison:
         for run in runs:
             with contextlib.suppress(run_folder.DamagedFlagsError):
                 run_folder.RunFolder(run.folder, run, alone=False)
-    return Comparison(distributed, runs, config.folder, images)
+    return TableRuns(distributed, runs, config.folder, images)

@@ -7,7 +7,6 @@ import dataclasses
 import pathlib
 import platform
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +27,7 @@ from spatial_keras.experiments import (
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.results import folders
+from spatial_keras.results.run_results import Accuracies, Results, Timing
 from spatial_keras.training.robust_model import RobustModel
 
 
@@ -52,7 +52,7 @@ class Experiment:
     model: RobustModel
     folder: run_folder.RunFolder
     checkpoints: checkpoints.Checkpoints
-    results: dict[str, Any] | None = None
+    results: Results | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def state(self) -> list[str]:
@@ -64,7 +64,7 @@ class Experiment:
             return [f"All {steps} steps are done; evaluating."]
         return [f"Continuing from step {step} of {steps}."] if step else []
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Results:
         """Trains, evaluates and writes the results, from wherever the run stopped."""
         try:
             if self.results is None:
@@ -74,24 +74,29 @@ class Experiment:
             self.folder.close()
         return self.results
 
-    def _run(self) -> dict[str, Any]:
+    def _run(self) -> Results:
         config = self.config
         timing = self.train()
         accuracies = self.evaluate()
         kind = "test" if config.validation_images is None else "validation"
-        tensorboard.log_accuracies(self._logs, config.steps, accuracies, kind)
-        results = self._results(timing, accuracies)
-        if config.skip_damaged:
-            results["damaged_images_left_out"] = self.dataset.left_out
-        if config.training_accuracy_images:
-            results["training_accuracies"] = self.evaluate_training()
+        tensorboard.log_accuracies(self._logs, config.steps, accuracies.measured, kind)
+        results = Results(
+            config,
+            accuracies,
+            len(self.dataset.train_images),
+            self.evaluate_training() if config.training_accuracy_images else None,
+            timing,
+            self.distribution.replicas,
+            self.dataset.left_out if config.skip_damaged else None,
+            versions(),
+        )
         self.folder.write("classifier.keras", self.model.classifier.save)
         self._draw_examples()
         self.folder.write_results(results)
         return results
 
-    def train(self) -> dict[str, float | None]:
-        """Trains to the last step; returns seconds per step, of its parts, and the data's share."""
+    def train(self) -> Timing:
+        """Trains to the last step; returns what that took."""
         config, first_step = self.config, self.checkpoints.step
         if first_step < config.steps:
             self.dataset.check_test_images()
@@ -121,13 +126,13 @@ class Experiment:
             together = self.distribution.workers is not None
             with bar, interruption.training(together), self._damage_named():
                 self.distribution.fit(self.model, batches, steps, watching)
-        return {
-            "train_seconds": self.checkpoints.train_seconds,
-            "seconds_per_step": self.checkpoints.times.seconds_per_step,
-            "seconds_per_search": self.checkpoints.times.seconds_per_search,
-            "seconds_per_gradient": self.checkpoints.times.seconds_per_gradient,
-            "data_share": self.checkpoints.times.data_share,
-        }
+        return Timing(
+            self.checkpoints.train_seconds,
+            self.checkpoints.times.seconds_per_step,
+            self.checkpoints.times.seconds_per_search,
+            self.checkpoints.times.seconds_per_gradient,
+            self.checkpoints.times.data_share,
+        )
 
     @contextlib.contextmanager
     def _damage_named(self) -> Iterator[None]:
@@ -142,8 +147,8 @@ class Experiment:
     def _logs(self) -> pathlib.Path:
         return self.folder.path / "tensorboard"
 
-    def evaluate(self) -> dict[str, float]:
-        """Returns natural, random and grid accuracy on the images to evaluate on, in [0, 1].
+    def evaluate(self) -> Accuracies:
+        """Returns natural, random and grid accuracy on the images to evaluate on.
 
         Raises:
           DivergedError: the weights are finite, but the logits are not.
@@ -156,8 +161,8 @@ class Experiment:
             natural, random = evaluator.natural(), evaluator.random(seed=self.config.seed)
             return _accuracies(natural, random, self._grid(evaluator, natural))
 
-    def evaluate_training(self) -> dict[str, float]:
-        """Returns natural and grid accuracy on the first training images, in [0, 1]."""
+    def evaluate_training(self) -> Accuracies:
+        """Returns natural and grid accuracy on the first training images."""
         first = slice(self.config.training_accuracy_images)
         images = np.asarray(self.dataset.train_images[first])
         labels = self.dataset.train_labels[first]
@@ -189,20 +194,6 @@ class Experiment:
         except evaluation.NonFiniteError as error:
             raise DivergedError(f"after step {self.checkpoints.step} {error}") from error
 
-    def _results(
-        self, timing: dict[str, float | None], accuracies: dict[str, float]
-    ) -> dict[str, Any]:
-        return {
-            "accuracies": accuracies,
-            "train_images": len(self.dataset.train_images),
-            "test_images": len(self.dataset.test_images[: self.config.test_images]),
-            "steps": self.config.steps,
-            "replicas": self.distribution.replicas,
-            "timing": timing,
-            "flags": self.config.texts(),
-            "versions": versions(),
-        }
-
     def _draw_examples(self) -> None:
         if self.model.search is None:
             return
@@ -215,8 +206,9 @@ class Experiment:
         self.folder.write("examples.png", lambda path: path.write_bytes(content))
 
 
-def _accuracies(*outcomes: evaluation.Outcome) -> dict[str, float]:
-    return {outcome.name: outcome.accuracy for outcome in outcomes}
+def _accuracies(*outcomes: evaluation.Outcome) -> Accuracies:
+    found = {outcome.name: outcome.accuracy for outcome in outcomes}
+    return Accuracies(images=len(outcomes[0].right), **found)
 
 
 def prepare(
@@ -249,7 +241,8 @@ def prepare(
         saver = _restored(config, model)
         distributed.check_seen(f"step {saver.step}", config.folder)
         found = distributed.on_chief(lambda: _results_of(folder))
-        results, notes = distributed.from_chief(found)
+        text, notes = distributed.from_chief(found)
+        results = None if text is None else Results.from_json(text)
         claimed.pop_all()
     if folder is None:
         folder = run_folder.TemporaryFolder(config)
@@ -258,10 +251,11 @@ def prepare(
     return Experiment(distributed, config, dataset, model, folder, saver, results, notes)
 
 
-def _results_of(folder: run_folder.RunFolder) -> tuple[dict[str, Any] | None, list[str]]:
-    """Returns the results in a folder, if it has any, and what was found damaged."""
+def _results_of(folder: run_folder.RunFolder) -> tuple[str | None, list[str]]:
+    """Returns the results in a folder as JSON, if it has any, and what was found damaged."""
     try:
-        return folder.read_results(), []
+        results = folders.read(folder.path)
+        return None if results is None else results.to_json(), []
     except folders.DamagedResultsError as error:
         return None, [f"{error}; the run is evaluated again."]
 
@@ -284,13 +278,6 @@ def _restored(config: RunConfig, model: RobustModel) -> checkpoints.Checkpoints:
     saver = checkpoints.Checkpoints(model, folder, config.checkpoint_every)
     saver.restore()
     return saver
-
-
-def evaluated_on(results: dict[str, Any]) -> str:
-    """Returns what a finished run was evaluated on, such as "360 test images"."""
-    kind = "held-out training" if "validation_images" in results["flags"] else "test"
-    count = f"{results['test_images']:,} " if "test_images" in results else ""
-    return f"{count}{kind} images"
 
 
 def versions() -> dict[str, str]:

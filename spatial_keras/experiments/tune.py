@@ -1,10 +1,17 @@
-"""A search with KerasTuner, from its configuration to its table and figure."""
+"""A search with KerasTuner, from its configuration to its table and figure.
+
+KerasTuner chooses from the seed and from results alone, and a trial's folder is named by what is
+chosen. So a search that was killed is begun again: it chooses the same trials, of which those that
+have finished are there, and nothing of KerasTuner's own is kept or read.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+import pathlib
+import tempfile
+from collections.abc import Callable
 from typing import Any
 
 import keras_tuner as kt
@@ -12,13 +19,7 @@ import keras_tuner as kt
 from spatial_keras import figures
 from spatial_keras.configuration import command_line
 from spatial_keras.configuration.tune_config import EPOCHS, FACTOR, MAX_TRIALS, TuneConfig
-from spatial_keras.experiments import (
-    distribution,
-    image_sets,
-    run_folder,
-    search_state,
-    table,
-)
+from spatial_keras.experiments import distribution, image_sets, run_folder, table
 from spatial_keras.experiments.hyper_model import OBJECTIVE, ExperimentHyperModel
 from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.results import folders
@@ -31,26 +32,28 @@ _PROCESS = "KERASTUNER_TUNER_ID"
 
 
 class _Tuner(kt.Tuner):
-    """Runs each trial in the folder where KerasTuner keeps its trial.json."""
+    """Runs trials, or takes their results where they have finished before."""
 
-    def __init__(self, say: Callable[[str], Any], **options: Any) -> None:
-        self._say = say
+    def __init__(self, folder: pathlib.Path, say: Callable[[str], Any], **options: Any) -> None:
+        self._folder, self._say = folder, say
         super().__init__(**options)
 
-    def reload(self) -> None:
-        """Has nothing to do: `search_state` has restored the oracle, which knows all."""
-
     def run_trial(self, trial: kt.engine.trial.Trial) -> dict[str, float]:
-        hp, number = trial.hyperparameters, int(trial.trial_id) + 1
-        chosen = ", ".join(f"{k} {v:.3g}" for k, v in hp.values.items() if "/" not in k)
-        self._say(f"trial {number}: {chosen}")
+        hp = trial.hyperparameters
+        chosen = self.hypermodel.chosen(hp)
+        words = ", ".join(f"{name} {value:g}" for name, value in chosen.items())
+        line, folder = f"trial {_number(trial)}: {words}", _trial_folder(self._folder, chosen)
+        results = folders.finished(folder)
+        if results is not None:
+            self._say(f"{line}, finished before")
+            return results.accuracies.measured
+        self._say(line)
         table.forget_models()
         try:
-            model = self.hypermodel.build(hp)
-            return self.hypermodel.fit(hp, model, self.get_trial_dir(trial.trial_id))
+            return self.hypermodel.fit(hp, self.hypermodel.build(hp), folder)
         except Exception as error:
-            # KerasTuner would only note it in the trial's file, and continue.
-            raise kt.errors.FatalRuntimeError(f"trial {number}: {error}") from error
+            # KerasTuner would only note it in a file, and continue.
+            raise kt.errors.FatalRuntimeError(f"trial {_number(trial)}: {error}") from error
 
 
 @dataclasses.dataclass
@@ -65,14 +68,12 @@ class Study:
       oracle: chooses.
       hyper_model: runs the trials.
       folder: of the search.
-      notes: what was found damaged in the folder, for people.
     """
 
     config: TuneConfig
     oracle: kt.Oracle
     hyper_model: ExperimentHyperModel
     folder: run_folder.RunFolder
-    notes: Sequence[str] = ()
 
     def run(self, say: Callable[[str], Any]) -> Trials | None:
         """Runs all trials that have not ended, and writes table, figure and best.flags.
@@ -83,42 +84,28 @@ class Study:
         Returns:
           The trials; None on a worker, where they are unknown: the chief has them.
         """
-        for line in self.notes:
-            say(line)
-        tuner = _Tuner(
-            say,
-            oracle=self.oracle,
-            hypermodel=self.hyper_model,
-            directory=self.config.folder,
-            project_name=".",
-        )
         try:
-            tuner.search()
-            return self._found(tuner)
+            with tempfile.TemporaryDirectory() as kept:  # KerasTuner's, of no use later
+                options = {"oracle": self.oracle, "hypermodel": self.hyper_model}
+                tuner = _Tuner(self.folder.path, say, directory=kept, **options)
+                tuner.search()
+            if tuner.oracle is not self.oracle:  # KerasTuner put the chief's in its place
+                return None
+            trials = self._trials()
+            self._write(trials)
+            return trials
         finally:
             self.folder.close()
 
-    def _found(self, tuner: kt.Tuner) -> Trials | None:
-        if tuner.oracle is not self.oracle:  # KerasTuner put the chief's in its place
-            return None
-        trials = self._trials()
-        self._write(trials)
-        return trials
-
     def _trials(self) -> Trials:
-        found, space = [], self.config.space
-        for name, trial in self.oracle.trials.items():
+        found, names = [], {}
+        for trial in self.oracle.trials.values():
+            chosen = self.hyper_model.chosen(trial.hyperparameters)
+            names.update(chosen)
+            results = folders.finished(_trial_folder(self.folder.path, chosen))
             config = self.hyper_model.config(trial.hyperparameters)
-            results = folders.finished(self.config.folder / f"trial_{name}")
-            found.append(Trial(int(name) + 1, config, results))
-        found.sort(key=lambda trial: trial.rank)
-        chosen = {
-            "lambda": space.lambdas,
-            "learning_rate": space.learning_rates,
-            "k": space.ks,
-            "steps": self.config.tuner == "hyperband",
-        }
-        return Trials(found, [name for name, is_chosen in chosen.items() if is_chosen])
+            found.append(Trial(_number(trial), config, results))
+        return Trials(sorted(found, key=lambda trial: trial.rank), list(names))
 
     def _write(self, trials: Trials) -> None:
         run, folder = self.config.trial, self.config.folder
@@ -145,7 +132,7 @@ def prepare(config: TuneConfig) -> Study:
     Raises:
       ValueError: values do not go together, or the folder holds another search.
     """
-    run_folder.check(config.folder, config, FLAGS_FILE)
+    run_folder.holds(config.folder, config, FLAGS_FILE)
     run = config.trial
     if distribution.resolved(run.distribute) == "multi_worker":
         raise ValueError(
@@ -154,47 +141,37 @@ def prepare(config: TuneConfig) -> Study:
         )
     images = image_sets.load(run)
     image_sets.select(run, images)  # rejects what does not fit
-    hyper_model = ExperimentHyperModel(run, config.space, images)
+    hyper_model = ExperimentHyperModel(config, images)
     space = kt.HyperParameters()
     hyper_model.build(space)  # rejects what does not fit
-    # In KerasTuner's distributed mode several processes share the folder, and the chief chooses.
-    process = os.environ.get(_PROCESS)
-    folder = run_folder.RunFolder(config.folder, config, FLAGS_FILE, alone=process is None)
-    try:
-        is_worker = process is not None and "chief" not in process
-        oracle, notes = (_oracle(config, space), []) if is_worker else _restored(config, space)
-    except BaseException:
-        folder.close()
-        raise
-    return Study(config, oracle, hyper_model, folder, notes)
-
-
-def _restored(config: TuneConfig, space: kt.HyperParameters) -> tuple[kt.Oracle, list[str]]:
-    """Returns what chooses the trials, as it was last, and what was found damaged."""
-    oracle = _oracle(config, space)
-    try:
-        search_state.restore(oracle)
-    except search_state.DamagedSearchError as error:
-        # The choice depends on the seed and on results alone.
-        again = "the trials are chosen again, and those that have finished are not trained again."
-        return _oracle(config, space), [f"{error}: {again}"]
-    return oracle, []
+    # In KerasTuner's distributed mode several processes share the folder.
+    alone = _PROCESS not in os.environ
+    folder = run_folder.RunFolder(config.folder, config, FLAGS_FILE, alone)
+    return Study(config, _oracle(config, space), hyper_model, folder)
 
 
 def _oracle(config: TuneConfig, space: kt.HyperParameters) -> kt.Oracle:
     options = {
         "objective": OBJECTIVE,
         "seed": config.run.seed + 1,  # 0 would be a random one
-        "hyperparameters": space.copy(),
+        "hyperparameters": space,
     }
     if config.tuner == "hyperband":
-        kind = kt.oracles.HyperbandOracle
-        options.update(max_epochs=EPOCHS, factor=FACTOR)
+        oracle = kt.oracles.HyperbandOracle(max_epochs=EPOCHS, factor=FACTOR, **options)
     else:
         kinds = {
             "random": kt.oracles.RandomSearchOracle,
             "bayesian": kt.oracles.BayesianOptimizationOracle,
         }
-        kind = kinds[config.tuner]
-        options["max_trials"] = config.max_trials or MAX_TRIALS
-    return search_state.oracle(kind, config.folder, **options)
+        oracle = kinds[config.tuner](max_trials=config.max_trials or MAX_TRIALS, **options)
+    oracle.verbose = 0
+    return oracle
+
+
+def _number(trial: kt.engine.trial.Trial) -> int:
+    return int(trial.trial_id) + 1
+
+
+def _trial_folder(folder: pathlib.Path, chosen: dict[str, float]) -> pathlib.Path:
+    name = "_".join(f"{name}{value:g}" for name, value in chosen.items())
+    return folder / f"trial_{name}"

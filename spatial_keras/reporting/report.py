@@ -7,17 +7,18 @@ import dataclasses
 import datetime
 import pathlib
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from spatial_keras import figures
+from spatial_keras.configuration.plot_config import PlotConfig
 from spatial_keras.configuration.report_config import ReportConfig
-from spatial_keras.experiments import train
 from spatial_keras.reporting import markup, plot
 from spatial_keras.results import folders, runs_csv, table, variants
-from spatial_keras.support import files
+from spatial_keras.results.run_results import Results
+from spatial_keras.support import files, tables
 
 # Figure -> (for readers who do not see it, caption).
 _OF_RUNS = {
@@ -54,8 +55,8 @@ _SECONDS = {
     "seconds_per_gradient": "of them beyond it",
 }
 
-# What train.py wrote into results.json, by the run's folder.
-_Runs = Mapping[pathlib.Path, Mapping[str, Any]]
+# By the run's folder.
+_Runs = Mapping[pathlib.Path, Results]
 
 
 @dataclasses.dataclass
@@ -63,22 +64,12 @@ class Page:
     """A page about the runs of a folder.
 
     Attributes:
-      folder: the runs are in it, at any depth.
-      finished: results by the run's folder.
-      unfinished: folders of the runs without results.
-      damaged: of each run that is left out, a line that says why.
-      best_run: whether to draw what the best run's classifier does.
-      data_dir: folder of its images.
-      output: the HTML file.
+      config: which runs, and where the page is written.
+      runs: what there is of them.
     """
 
-    folder: pathlib.Path
-    finished: _Runs
-    unfinished: Sequence[pathlib.Path]
-    damaged: Sequence[str]
-    best_run: bool
-    data_dir: str | None
-    output: pathlib.Path
+    config: ReportConfig
+    runs: folders.Runs
 
     def write(self, say: Callable[[str], Any]) -> pathlib.Path:
         """Draws the figures and writes the page; returns its file.
@@ -89,28 +80,29 @@ class Page:
           say: called with a line for each run that cannot be read, and each figure that cannot be
             drawn; they are left out.
         """
-        for line in self.damaged:
+        runs, file = self.runs, self.config.file
+        for line in runs.damaged:
             say(f"left out: {line}.")
-        lots = variants.comparable(self.finished)
-        sections = [self._section(name, runs, say) for name, runs in lots.items()]
-        unfinished = [self._name(run) for run in self.unfinished]
+        lots = variants.comparable(runs.finished)
+        sections = [self._section(name, lot, say) for name, lot in lots.items()]
+        unfinished = [self._name(run) for run in runs.unfinished]
         made = datetime.datetime.now().astimezone().replace(microsecond=0)
         text = markup.page(
-            _title(self.finished), sections, len(self.finished), unfinished, self.damaged, made
+            _title(runs.finished), sections, len(runs.finished), unfinished, runs.damaged, made
         )
-        self.output.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(self.output, text)
-        files.write_text(self.csv, runs_csv.to_csv(self.finished.values()))
-        return self.output
+        file.parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(file, text)
+        files.write_text(self.csv, runs_csv.to_csv(runs.finished.values()))
+        return file
 
     @property
     def csv(self) -> pathlib.Path:
         """The CSV file with a line for each run."""
-        return self.output.with_suffix(".csv")
+        return self.config.file.with_suffix(".csv")
 
     def _name(self, run: pathlib.Path) -> str:
         """Returns the run's folder within that of all runs."""
-        within = run.relative_to(self.folder)
+        within = run.relative_to(self.config.runs)
         return within.as_posix() if within.parts else run.resolve().name
 
     def _section(self, name: str, runs: _Runs, say: Callable[[str], Any]) -> markup.Section:
@@ -126,15 +118,13 @@ class Page:
     def _figures(self, runs: _Runs) -> tuple[list[markup.Picture], list[str]]:
         """Returns the figures, and of each that cannot be drawn the reason."""
         captions, pictures, left_out = _OF_RUNS, [], []
-        best = _best(runs) if self.best_run else None
+        best = _best(runs) if self.config.best_run else None
         if best:
             captions = {**_OF_RUNS, **_OF_CLASSIFIER}
-        elif self.best_run:
+        elif self.config.best_run:
             left_out.append(f"{', '.join(_OF_CLASSIFIER)}: no run has its classifier.keras.")
-        results, run = list(runs.values()), str(best) if best else None
-        drawing = plot.Gallery(
-            list(captions), False, results, run, self.data_dir, None, self.output.parent
-        )
+        of_best = {"run": str(best), "data_dir": self.config.data_dir} if best else {}
+        drawing = plot.Gallery(PlotConfig(figures=tuple(captions), **of_best), list(runs.values()))
         for name, (alt, caption) in captions.items():
             try:
                 svg = figures.to_svg(plot.FIGURES[name](drawing))
@@ -146,11 +136,11 @@ class Page:
                 pictures.append(markup.Picture("svg+xml", svg, alt, caption, wide))
         return pictures, left_out
 
-    def _details(self, run: pathlib.Path, results: Mapping[str, Any]) -> markup.Run:
+    def _details(self, run: pathlib.Path, results: Results) -> markup.Run:
         """Returns a run's numbers, command and examples."""
         facts = _facts(results)
-        summary = ", ".join(f"{name} {facts[name]}" for name in results["accuracies"])
-        texts = (f"--{name}={text}" for name, text in results["flags"].items())
+        summary = ", ".join(f"{name} {facts[name]}" for name in results.accuracies.measured)
+        texts = (f"--{name}={text}" for name, text in results.config.texts().items())
         command = [shlex.quote(word) for word in ("spatial-keras", "train", *texts)]
         examples = None
         with contextlib.suppress(OSError):  # it has none
@@ -165,25 +155,16 @@ def prepare(config: ReportConfig) -> Page:
     Raises:
       ValueError: there is no finished run.
     """
-    folder = pathlib.Path(config.runs)
-    found = folders.find(folder)
-    if not found.finished:
-        reasons = "; ".join([f"there is no finished run in '{folder}'", *found.damaged])
+    runs = folders.find(pathlib.Path(config.runs))
+    if not runs.finished:
+        reasons = "; ".join([f"there is no finished run in '{config.runs}'", *runs.damaged])
         raise ValueError(f"--runs: {reasons}.")
-    return Page(
-        folder,
-        found.finished,
-        found.unfinished,
-        found.damaged,
-        config.best_run,
-        config.data_dir,
-        config.file,
-    )
+    return Page(config, runs)
 
 
 def _title(runs: _Runs) -> str:
     datasets, networks = (
-        ", ".join(dict.fromkeys(run["flags"].get(name, "?") for run in runs.values()))
+        ", ".join(dict.fromkeys(getattr(results.config, name) for results in runs.values()))
         for name in ("dataset", "model")
     )
     return f"Defenses on {datasets}: {networks}"
@@ -191,33 +172,31 @@ def _title(runs: _Runs) -> str:
 
 def _results(runs: _Runs) -> tuple[list[str], list[list[str]], list[tuple[int, int]]]:
     """Returns the table of the defenses by variant: header, rows, and the cells that are best."""
-    found = sorted(variants.group(list(runs.values())), key=_grid_accuracy, reverse=True)
-    grid, _ = table.COLUMNS["grid"]
+    found = sorted(variants.group(runs.values()), key=_grid_accuracy, reverse=True)
     rows = []
-    for name, one in zip(variants.point_names(found), found):
-        _, *cells = (cell.replace("± ", "±\N{NO-BREAK SPACE}") for cell in one.row.cells())
+    for name, variant in zip(variants.names(found), found):
+        _, *cells = (cell.replace("± ", "±\N{NO-BREAK SPACE}") for cell in variant.row.cells())
         rows.append([name, *cells])
     columns = [header for header, _ in table.COLUMNS.values()]
-    header = ["defense", *columns, "runs"]
-    highest = _grid_accuracy(found[0])
-    best = [i for i, one in enumerate(found) if np.isclose(_grid_accuracy(one), highest)]
-    return header, rows, [(i, header.index(grid)) for i in best]
+    best = [np.isclose(_grid_accuracy(variant), _grid_accuracy(found[0])) for variant in found]
+    place = 1 + list(table.COLUMNS).index("grid")
+    return ["defense", *columns, "runs"], rows, [(i, place) for i in np.flatnonzero(best)]
 
 
-def _grid_accuracy(one: variants.Variant) -> float:
-    mean, _ = one.row.statistics("grid")
-    return -np.inf if mean is None else mean
+def _grid_accuracy(variant: variants.Variant) -> float:
+    mean, _ = variant.row.statistics("grid")
+    return mean
 
 
 def _common(runs: _Runs) -> list[str]:
     """Returns what all runs have in common: flags, images they were evaluated on, versions."""
     first, *others = (
         [
-            *(f"--{name}={text}" for name, text in run["flags"].items()),
-            train.evaluated_on(run),
-            *(f"{name}={version}" for name, version in run.get("versions", {}).items()),
+            *(f"--{name}={text}" for name, text in results.config.texts().items()),
+            results.evaluated_on,
+            *(f"{name}={version}" for name, version in results.versions.items()),
         ]
-        for run in runs.values()
+        for results in runs.values()
     )
     return [text for text in first if all(text in other for other in others)]
 
@@ -225,15 +204,15 @@ def _common(runs: _Runs) -> list[str]:
 def _best(runs: _Runs) -> pathlib.Path | None:
     """Returns the run of the highest grid accuracy, of those with a classifier."""
     having = [run for run in runs if (run / "classifier.keras").exists()]
-    return max(having, key=lambda run: runs[run]["accuracies"].get("grid", 0), default=None)
+    return max(having, key=lambda run: runs[run].accuracies.grid, default=None)
 
 
-def _facts(results: Mapping[str, Any]) -> dict[str, str]:
+def _facts(results: Results) -> dict[str, str]:
     """Returns what there is to know of a run beside its flags: name -> text."""
-    facts = {name: f"{100 * value:.2f}%" for name, value in results["accuracies"].items()}
-    facts["evaluated on"] = train.evaluated_on(results)
-    facts["training steps"] = str(results.get("steps", "?"))
+    shares = results.accuracies.measured.items()
+    facts = {name: f"{tables.rounded(100 * share, 2)}%" for name, share in shares}
+    facts["evaluated on"] = results.evaluated_on
+    facts["training steps"] = str(results.config.steps)
     for name, text in _SECONDS.items():
-        seconds = results["timing"].get(name)
-        facts[text] = "-" if seconds is None else f"{seconds:.4f}"
-    return {**facts, **results.get("versions", {})}
+        facts[text] = table.number(results.measure(name), 4)
+    return {**facts, **results.versions}

@@ -12,7 +12,7 @@ import numpy as np
 
 from spatial_keras import evaluation
 from spatial_keras.configuration.plot_config import IMAGES
-from spatial_keras.experiments import evaluate, image_sets
+from spatial_keras.experiments import building, evaluate, image_sets
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 
@@ -72,7 +72,7 @@ def load(folder: str, data_dir: str | None) -> Subject | None:
     dataset = image_sets.load(config)
     images, labels = np.asarray(dataset.test_images[:IMAGES]), dataset.test_labels[:IMAGES]
     rotations = TransformationSet(0, 0, config.max_rotation)
-    xla = config.use_xla
+    xla = building.uses_xla(config)
     evaluator = evaluation.Evaluator(classifier, images, labels, transformations=rotations, xla=xla)
     counts = (1, 1, _ANGLES)
     with tempfile.TemporaryDirectory() as temporary:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-# Measure -> (its column in Markdown, decimals there). Accuracies are in %.
+from spatial_keras.results.run_results import Results
+from spatial_keras.support import tables
+
+# Measure -> (its column for people, decimals there). Accuracies are in %.
 COLUMNS = {
     "natural": ("natural, %", 2),
     "random": ("random, %", 2),
@@ -18,14 +18,8 @@ COLUMNS = {
     "seconds_per_step": ("seconds per step", 4),
 }
 # In CSV there are also these.
-MEASURES = (*COLUMNS, "seconds_per_search", "seconds_per_gradient")
-_NONE = "-"
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a table in Markdown, without a last line break."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+_MEASURES = (*COLUMNS, "seconds_per_search", "seconds_per_gradient")
+NONE = "-"
 
 
 def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]:
@@ -36,44 +30,43 @@ def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]
     return float(np.mean(values)), error
 
 
+def number(value: float | None, decimals: int) -> str:
+    """Returns a number with so many decimals, or what stands for none."""
+    return NONE if value is None else tables.rounded(value, decimals)
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """The runs of one defense.
 
     Attributes:
-      defense: its name.
-      results: what the runs that came to their end wrote into results.json.
+      name: the defense's.
+      runs: the results of those that came to their end.
       diverged: the seeds of those that diverged.
       unfinished: the seeds of those that other processes are at work on.
       damaged: the seeds of those whose folders cannot be read.
     """
 
-    defense: str
-    results: Sequence[dict[str, Any]]
-    diverged: Sequence[int]
+    name: str
+    runs: Sequence[Results]
+    diverged: Sequence[int] = ()
     unfinished: Sequence[int] = ()
     damaged: Sequence[int] = ()
 
     def statistics(self, measure: str) -> tuple[float | None, float | None]:
         """Returns mean and standard error of a measure over the runs that have it."""
-        found = [{**r["accuracies"], **r["timing"]}.get(measure) for r in self.results]
-        scale = 1 if measure.startswith("seconds") else 100
-        return mean_and_error([scale * value for value in found if value is not None])
+        values = [results.measure(measure) for results in self.runs]
+        return mean_and_error([value for value in values if value is not None])
 
     def cells(self) -> list[str]:
         """Returns the row for people: the defense, "mean ± error" of each column, the runs."""
         texts = []
         for measure, (_, decimals) in COLUMNS.items():
-            mean, error = (
-                _NONE if value is None else f"{value:.{decimals}f}"
-                for value in self.statistics(measure)
-            )
-            texts.append(_NONE if mean == _NONE else f"{mean} ± {error}")
-        missing = {
-            "diverged": self.diverged, "at work": self.unfinished, "damaged": self.damaged
-        }  # fmt: skip
-        runs = [f"({state}: {seeds(numbers)})" for state, numbers in missing.items() if numbers]
-        return [self.defense, *texts, " ".join([str(len(self.results)), *runs])]
+            mean, error = (number(value, decimals) for value in self.statistics(measure))
+            texts.append(NONE if mean == NONE else f"{mean} ± {error}")
+        missing = {"diverged": self.diverged, "at work": self.unfinished, "damaged": self.damaged}
+        states = [f"({state}: {in_words(seeds)})" for state, seeds in missing.items() if seeds]
+        return [self.name, *texts, " ".join([str(len(self.runs)), *states])]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +75,7 @@ class Table:
 
     Attributes:
       title: of what.
-      caption: how the numbers came about.
+      caption: how the numbers were measured.
       command: makes the table.
       rows: one per defense.
     """
@@ -99,22 +92,19 @@ class Table:
 
     def to_markdown(self) -> str:
         """Returns the table with its caption."""
-        table = markdown_table(self.header, [row.cells() for row in self.rows])
+        table = tables.markdown(self.header, [row.cells() for row in self.rows])
         return f"# {self.title}\n\n{table}\n\n{self.caption}\n\n```bash\n{self.command}\n```\n"
 
     def to_csv(self) -> str:
         """Returns a line per defense; accuracies in %, nothing where there is no number."""
-        statistics = [f"{measure}_{name}" for measure in MEASURES for name in ("mean", "error")]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["defense", "runs", "diverged", *statistics])
+        statistics = [f"{measure}_{name}" for measure in _MEASURES for name in ("mean", "error")]
+        rows = []
         for row in self.rows:
-            numbers = [value for measure in MEASURES for value in row.statistics(measure)]
-            texts = ["" if number is None else f"{number:.6g}" for number in numbers]
-            writer.writerow([row.defense, len(row.results), len(row.diverged), *texts])
-        return text.getvalue()
+            numbers = [value for measure in _MEASURES for value in row.statistics(measure)]
+            rows.append([row.name, len(row.runs), len(row.diverged), *numbers])
+        return tables.to_csv(["defense", "runs", "diverged", *statistics], rows)
 
 
-def seeds(numbers: Sequence[int]) -> str:
-    """Returns seeds in words."""
-    return f"seed{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+def in_words(seeds: Sequence[int]) -> str:
+    """Returns seeds in words, such as "seeds 0, 1"."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Sequence
-from typing import Any
 
 from spatial_keras import figures
 from spatial_keras.configuration.run_config import RunConfig
-from spatial_keras.results import table, variants
-from spatial_keras.results.variants import Variant
-from spatial_keras.training import defenses
+from spatial_keras.results import curves, table
+from spatial_keras.results.run_results import Results
+from spatial_keras.results.variants import Variant, grouped
+from spatial_keras.support import tables
 
-_NONE = "-"
-_MEASURES = ("natural", "random", "grid")
+_MEASURES = {"natural": 1, "random": 1, "grid": 1, "seconds_per_step": 4}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,20 +22,33 @@ class Trial:
     Attributes:
       number: from 1 on, in the order in which they began.
       config: of its run.
-      results: what it wrote into results.json; None if it diverged.
+      results: of its run; None if it diverged.
     """
 
     number: int
     config: RunConfig
-    results: dict[str, Any] | None
+    results: Results | None
 
     @property
     def rank(self) -> tuple[float, ...]:
         """Sorts the best first: by grid, then by natural accuracy on the held-out images."""
         if self.results is None:
             return (1.0, 1.0, self.number)
-        accuracies = self.results["accuracies"]
-        return (-accuracies["grid"], -accuracies["natural"], self.number)
+        accuracies = self.results.accuracies
+        return (-accuracies.grid, -accuracies.natural, self.number)
+
+    def chosen(self, name: str) -> float:
+        """Returns what was chosen for it: a flag, or the number of its search, such as "k"."""
+        if name == self.config.row.number:
+            return self.config.row.search.arguments[name]
+        return self.config.lambda_ if name == "lambda" else getattr(self.config, name)
+
+    def measured(self) -> list[str]:
+        """Returns the cells of what it found."""
+        if self.results is None:
+            return ["diverged", *[table.NONE] * (len(_MEASURES) - 1)]
+        measure = self.results.measure
+        return [table.number(measure(name), digits) for name, digits in _MEASURES.items()]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +57,7 @@ class Trials:
 
     Attributes:
       trials: all that ended.
-      chosen: the flags that differ between them, such as "lambda"; "k" for that of the defense.
+      chosen: what differs between them, such as "lambda"; "k" for that of the defense.
     """
 
     trials: Sequence[Trial]
@@ -56,31 +66,25 @@ class Trials:
     @property
     def header(self) -> list[str]:
         """The columns' names."""
-        accuracies = [f"{name}, %" for name in _MEASURES]
-        return ["trial", *self.chosen, *accuracies, "seconds per step"]
+        columns = ("natural, %", "random, %", "grid, %", "seconds per step")
+        return ["trial", *self.chosen, *columns]
 
     def rows(self) -> list[list[str]]:
         """Returns the cells, a row for each trial."""
-        return [
-            [
-                str(trial.number),
-                *(f"{_value(trial, name):g}" for name in self.chosen),
-                *_found(trial),
-            ]
-            for trial in self.trials
-        ]
+        rows = []
+        for trial in self.trials:
+            values = [f"{trial.chosen(name):g}" for name in self.chosen]
+            rows.append([str(trial.number), *values, *trial.measured()])
+        return rows
 
     def to_markdown(self, title: str, caption: str) -> str:
         """Returns the table with a title and a caption."""
-        return f"# {title}\n\n{table.markdown_table(self.header, self.rows())}\n\n{caption}\n"
+        return f"# {title}\n\n{tables.markdown(self.header, self.rows())}\n\n{caption}\n"
 
     def to_csv(self) -> str:
         """Returns the table's cells; nothing where there is no number."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.header)
-        writer.writerows([["" if c == _NONE else c for c in row] for row in self.rows()])
-        return text.getvalue()
+        rows = [[None if cell == table.NONE else cell for cell in row] for row in self.rows()]
+        return tables.to_csv(self.header, rows)
 
     def curves(self) -> list[figures.Curve]:
         """Returns grid and natural accuracy over lambda, a curve for each defense.
@@ -90,30 +94,7 @@ class Trials:
         if "lambda" not in self.chosen:
             return []
         most = max(trial.config.steps for trial in self.trials)
-        by_defense: dict[str, list[Variant]] = {}
-        for trial in self.trials:
-            if trial.config.steps == most and trial.results:
-                by_defense.setdefault(trial.config.defense, []).append(_variant(trial))
-        lines = (by_defense[name] for name in sorted(by_defense))
-        return [variants.lambda_curve(line, line[0].search) for line in lines]
-
-
-def _value(trial: Trial, name: str) -> float:
-    if name == "k":
-        return defenses.get(trial.config.defense).search.arguments["k"]
-    return trial.config.lambda_ if name == "lambda" else getattr(trial.config, name)
-
-
-def _found(trial: Trial) -> list[str]:
-    if trial.results is None:
-        return ["diverged", *[_NONE] * len(_MEASURES)]
-    accuracies = [f"{100 * trial.results['accuracies'][name]:.1f}" for name in _MEASURES]
-    seconds = trial.results["timing"]["seconds_per_step"]
-    return [*accuracies, _NONE if seconds is None else f"{seconds:.4f}"]
-
-
-def _variant(trial: Trial) -> Variant:
-    """Returns a trial as the variant of a single run."""
-    defense = defenses.get(trial.config.defense)
-    row = table.Row(defense.name, [trial.results], [])
-    return Variant(defense, trial.config.lambda_, {}, row)
+        whole = [trial for trial in self.trials if trial.config.steps == most and trial.results]
+        variants = [Variant(trial.results.setting, [trial.results]) for trial in whole]
+        lines = grouped(variants, lambda variant: variant.setting.defense)
+        return [curves.of_lambda(lines[name], lines[name][0].search) for name in sorted(lines)]

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from spatial_keras.configuration import command_line
 from spatial_keras.experiments import run_folder, table
-from tests import script_calls, small
+from tests import made_results, script_calls, small
 
 RUN = (*small.RUN, "--steps=2", "--test_images=9")
 TABLE = (*(flag for flag in RUN if "defense" not in flag), "--defenses=std,wo1_at", "--seeds=1")
@@ -77,7 +77,7 @@ def test_a_run_on_a_full_disk_goes_on_when_there_is_space(disk):
         assert not [file for file in left if file.startswith(".") or file.startswith(name)]
     (disk / "ballast").unlink()
     assert finished("train.py", *arguments).stderr.startswith("All 2 steps are done; evaluating.")
-    assert json.loads((folder / "results.json").read_text())["steps"] == 2
+    assert json.loads((folder / "results.json").read_text())["flags"]["steps"] == "2"
 
 
 @pytest.fixture(name="runs")
@@ -86,13 +86,7 @@ def make_runs(disk):
     config = command_line.parse(table.TableConfig, [*TABLE, f"--output_dir={disk / 'runs'}"])
     for run in config.runs():
         folder = run_folder.RunFolder(run.folder, run)
-        folder.write_results(
-            {
-                "accuracies": {"natural": 0.75, "random": 0.5, "grid": 0.25},
-                "timing": {"seconds_per_step": 0.5},
-                "flags": run.texts(),
-            }
-        )
+        folder.write_results(made_results.results(**run.texts()))
         folder.close()
     return disk / "runs"
 

@@ -82,7 +82,7 @@ def test_a_run_that_loads_builds_evaluates_or_draws(tmp_path, monkeypatch):
         assert not [name for name in left if name.startswith(".partial")]
     found = script_calls.call(command)
     assert found.returncode == 0 and found.stderr.startswith("All 1 steps are done; evaluating.")
-    assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 1
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["flags"]["steps"] == "1"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_the_paper_is_the_default():
     ],
 )  # fmt: skip
 def test_a_flag_without_its_measure_is_refused(values, measure):
-    with pytest.raises(ValueError, match=f"^--{next(iter(values))} has no effect: '{measure}'"):
+    with pytest.raises(ValueError, match=f"--{next(iter(values))} has no effect .*{measure}"):
         EvaluateConfig(run="a", measures=("natural",), **values)
     EvaluateConfig(run="a", **values)
 
@@ -48,7 +48,7 @@ def test_a_flag_without_its_measure_is_refused(values, measure):
     ],
 )
 def test_a_flag_without_any_of_its_measures_is_refused(values, measures):
-    with pytest.raises(ValueError, match=f"^--{next(iter(values))} has no effect: 'random' or 'w"):
+    with pytest.raises(ValueError, match=f"^--{next(iter(values))} has no effect .*random or w"):
         EvaluateConfig(run="a", measures=measures, **values)
     EvaluateConfig(run="a", measures=(*measures, "random"), **values)
 

@@ -18,9 +18,9 @@ from spatial_keras.configuration.plot_config import PlotConfig
         (("--figures=failures", "--run=.", "--data_dir=/none"), "there is no folder '/none'"),
         (("--figures=cost,cost", "--runs=."), "--figures has 'cost' 2 times"),
         (("--all", f"--output_dir={__file__}/x"), "--output_dir: '.*_test.py' is a file, where"),
-        (("--figures=cost", "--run=."), "--run has no effect: .* --figures=failures,rotations"),
+        (("--figures=cost", "--run=."), "--run has no effect .*--figures=failures,rotations"),
         (("--figures=no_trade_off", "--runs=."), "--runs has no effect"),
-        (("--figures=failures", "--run=.", "--image=1"), "--image has no effect: .*=rotations"),
+        (("--figures=failures", "--run=.", "--image=1"), "--image has no effect .*=rotations"),
     ],
 )
 def test_mistakes_are_refused(arguments, message):

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from spatial_keras.configuration import options, run_config
+from spatial_keras.configuration import options
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.training import defenses
 from tests import small
@@ -60,7 +60,7 @@ def test_what_has_no_effect_on_a_defense(defense, names):
         "lambda_": 2.0, "search_from": 0.5, "pgd_step_sizes": (1.0, 1.0, 1.0),
         "pgd_start": "random", "grid_counts": (3, 3, 3),
     }  # fmt: skip
-    assert run_config.ineffective(defenses.get(defense)).keys() == names
+    assert RunConfig(defense=defense).without_effect().keys() == names
     for name, value in values.items():
         config = RunConfig(defense=defense, **{name: value})
         if name in names:

@@ -93,14 +93,14 @@ def mirrored(tmp_path_factory):
 
 def test_two_replicas_end_as_one(mirrored, tmp_path):
     two, folder, results = mirrored
-    assert results["replicas"] == 2
+    assert results.replicas == 2
     one = run(tmp_path, "--distribute=none")
     expected = one.run()
     for value, weight in zip(
         two.model.classifier.get_weights(), one.model.classifier.get_weights()
     ):
         np.testing.assert_allclose(value, weight, rtol=1e-3, atol=1e-4)
-    assert results["accuracies"].keys() == expected["accuracies"].keys()
+    assert results.accuracies.measured.keys() == expected.accuracies.measured.keys()
     names = {file.name for file in folder.iterdir()}
     assert names == {file.name for file in tmp_path.iterdir()}
     scalars = small.logged(folder / "tensorboard")
@@ -159,7 +159,7 @@ def test_two_replicas_with_xla(tmp_path):
     measures = {"limit": 9, "measures": ("natural", "random", "grid"), "draws": 1}
     alone = EvaluateConfig(run=str(tmp_path), distribute="none", xla="off", **measures)
     expected = evaluate.prepare(alone).run().outcomes
-    assert results["accuracies"] == {name: one.accuracy for name, one in expected.items()}
+    assert results.accuracies.measured == {name: one.accuracy for name, one in expected.items()}
     both = EvaluateConfig(
         run=str(tmp_path), limit=9, measures=("gradient",), gradient_steps=2, xla="on"
     )

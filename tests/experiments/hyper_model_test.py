@@ -5,14 +5,17 @@ import numpy as np
 import pytest
 
 from spatial_keras import data
+from spatial_keras.configuration import command_line
+from spatial_keras.configuration.tune_config import TuneConfig
 from spatial_keras.experiments import image_sets, train
-from spatial_keras.experiments.hyper_model import ExperimentHyperModel, Space
+from spatial_keras.experiments.hyper_model import ExperimentHyperModel
 from tests import small
 
 
-def hyper_model(space, *arguments):
-    config = small.parsed(*small.RUN, "--validation_images=20", *arguments)
-    return ExperimentHyperModel(config, space, image_sets.load(config))
+def hyper_model(*arguments):
+    arguments = [*small.RUN, "--width=1", "--validation_images=20", *arguments]
+    config = command_line.parse(TuneConfig, arguments)
+    return ExperimentHyperModel(config, image_sets.load(config.run))
 
 
 def hyper_parameters(**values):
@@ -22,7 +25,7 @@ def hyper_parameters(**values):
 
 
 def test_choices_are_the_runs_flags():
-    model = hyper_model(Space((0.25, 32.0), (0.01, 0.5), (1, 5)))
+    model = hyper_model("--lambdas=0.25,32", "--learning_rates=0.01,0.5", "--ks=1,5")
     run = model.config(hyper_parameters(**{"lambda": 1.23456, "learning_rate": 0.056789, "k": 5}))
     assert (run.lambda_, run.learning_rate, run.defense) == (1.23, 0.0568, "wo5_kl")
     assert run.steps == 6
@@ -33,14 +36,14 @@ def test_choices_are_the_runs_flags():
 
 
 def test_nothing_else_is_changed():
-    model = hyper_model(Space(learning_rates=(0.01, 0.5)), "--lambda=3", "--defense=wo20_kl_nat")
+    model = hyper_model("--learning_rates=0.01,0.5", "--lambda=3", "--defense=wo20_kl_nat")
     run = model.config(hyper_parameters(learning_rate=0.2))
     assert (run.lambda_, run.learning_rate, run.defense) == (3, 0.2, "wo20_kl_nat")
 
 
 def test_a_space_is_described_to_kerastuner():
     hp = kt.HyperParameters()
-    hyper_model(Space((0.25, 32.0), (0.01, 0.5), (1, 5))).config(hp)
+    hyper_model("--lambdas=0.25,32", "--learning_rates=0.01,0.5", "--ks=1,5").config(hp)
     found = {each.name: each.get_config() for each in hp.space}
     assert found.keys() == {"lambda", "learning_rate", "k"}
     for name, ends in (("lambda", [0.25, 32.0]), ("learning_rate", [0.01, 0.5])):
@@ -51,20 +54,20 @@ def test_a_space_is_described_to_kerastuner():
 
 @pytest.mark.parametrize(("epochs", "steps"), [(1, 9), (3, 27), (9, 80)])
 def test_hyperbands_epochs_are_a_share_of_the_steps(epochs, steps):
-    model = hyper_model(Space((0.25, 32.0)), "--steps=80")
+    model = hyper_model("--lambdas=0.25,32", "--steps=80")
     hp = hyper_parameters(**{"lambda": 1.0, "tuner/epochs": epochs})
     assert model.config(hp).steps == steps
 
 
 def test_fit_is_the_run_of_train_py(tmp_path):
     """The same run by its flags, in another folder, has the same accuracies."""
-    model = hyper_model(Space((0.25, 32.0)))
+    model = hyper_model("--lambdas=0.25,32")
     hp = hyper_parameters(**{"lambda": 2.0})
     accuracies = model.fit(hp, model.build(hp), tmp_path / "trial")
     flags = (f"--flagfile={tmp_path / 'trial' / 'run.flags'}", f"--output_dir={tmp_path / 'alone'}")
     alone = train.prepare(small.parsed(*flags))
     assert alone.config.lambda_ == 2 and alone.config.validation_images == 20
-    assert alone.run()["accuracies"] == accuracies
+    assert alone.run().accuracies.measured == accuracies
 
     known = {image.tobytes() for image in data.get("digits", image_size=8).train_images}
     trained, judged = (
@@ -75,7 +78,7 @@ def test_fit_is_the_run_of_train_py(tmp_path):
 
 
 def test_a_run_that_diverges_counts_as_0(tmp_path):
-    model = hyper_model(Space(learning_rates=(0.1, 1e30)))
+    model = hyper_model("--lambda=1", "--learning_rates=0.1,1000000")
     hp = hyper_parameters(learning_rate=1e30)
     with np.errstate(all="ignore"):
         found = model.fit(hp, model.build(hp), tmp_path)

@@ -1,7 +1,6 @@
 """A run's folder belongs to one configuration, and its files are whole or absent."""
 
 import dataclasses
-import json
 import os
 import subprocess
 
@@ -11,11 +10,13 @@ from spatial_keras.configuration import command_line
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments.run_folder import (
     RunFolder,
-    check,
+    holds,
     read_config,
 )
-from spatial_keras.results.folders import FLAGS_FILE, DamagedResultsError, finished
+from spatial_keras.results import folders
+from spatial_keras.results.folders import FLAGS_FILE
 from spatial_keras.support import files
+from tests.made_results import results
 
 CONFIG = RunConfig(defense="wo10_kl", steps=800, pgd_step_sizes=(2.0, 0.5, 30.0))
 
@@ -56,12 +57,12 @@ def test_other_flags_are_refused_by_name(tmp_path, changes, message):
 
 
 def test_a_check_leaves_nothing(tmp_path):
-    check(tmp_path / "new", CONFIG)
+    assert not holds(tmp_path / "new", CONFIG)
     assert not (tmp_path / "new").exists()
     RunFolder(tmp_path / "old", CONFIG)
-    check(tmp_path / "old", CONFIG)
+    assert holds(tmp_path / "old", CONFIG)
     with pytest.raises(ValueError, match="--steps is 800 there, 80000 here"):
-        check(tmp_path / "old", dataclasses.replace(CONFIG, steps=80_000))
+        holds(tmp_path / "old", dataclasses.replace(CONFIG, steps=80_000))
 
 
 def test_a_file_in_the_way_is_refused(tmp_path):
@@ -83,50 +84,21 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
-RESULTS = {
-    "accuracies": {"natural": 0.75, "random": 0.625, "grid": 0.5},
-    "timing": {"seconds_per_step": None},
-    "flags": {"defense": "std"},
-}
-
-
 def test_results_come_back(tmp_path):
     folder = RunFolder(tmp_path, CONFIG)
-    assert folder.read_results() is None
-    folder.write_results(RESULTS)
-    assert folder.read_results() == RESULTS
+    assert folders.read(tmp_path) is None
+    folder.write_results(results("std"))
+    assert folders.read(tmp_path) == results("std")
 
 
-DAMAGED = [
-    ("", "cannot be read"), ("{", "cannot be read"), ("null", "are not those"),
-    ("[]", "are not those"), ("{}", "have no 'accuracies'"), ("\xff", "cannot be read"),
-    (json.dumps(RESULTS)[:60], "cannot be read"), ("[" * 100_000, "cannot be read"),
-    (json.dumps({**RESULTS, "accuracies": {}}), "have no natural accuracy"),
-    (json.dumps({**RESULTS, "timing": []}), "have no 'timing'"),
-    (json.dumps({**RESULTS, "versions": []}), "have something else for 'versions'"),
-    (json.dumps({**RESULTS, "training_accuracies": 1}), "have something else for 'training_"),
-    (json.dumps({**RESULTS, "steps": True}), "are of True steps"),
-    (json.dumps({**RESULTS, "train_images": 1.5}), "are of 1.5 train images"),
-    (json.dumps(RESULTS).replace("0.625", "NaN"), "have an accuracy of nan"),
-    (json.dumps(RESULTS).replace("0.625", "1.5"), "have an accuracy of 1.5"),
-    (json.dumps(RESULTS).replace("0.625", '"0.5"'), "have an accuracy of 0.5"),
-    (json.dumps(RESULTS).replace("null", "Infinity"), "have inf for seconds_per_step"),
-    (json.dumps(RESULTS).replace("null", "-1"), "have -1 for seconds_per_step"),
-    (json.dumps(RESULTS).replace('"std"', "1"), "have flags that are no texts"),
-    (json.dumps({**RESULTS, "test_images": 0}), "are of 0 test images"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("content", "message"), DAMAGED, ids=range(len(DAMAGED)))
-def test_results_that_are_damaged_are_refused_and_kept(tmp_path, content, message):
+def test_damaged_results_are_kept_when_there_are_others(tmp_path):
     folder = RunFolder(tmp_path, CONFIG)
-    (tmp_path / "results.json").write_text(content, encoding="latin-1")
-    with pytest.raises(DamagedResultsError, match=f"^the results in {tmp_path} {message}") as error:
-        folder.read_results()
-    assert "\n" not in str(error.value) and finished(tmp_path) is None
-    folder.write_results(RESULTS)
-    assert finished(tmp_path) == RESULTS
-    assert (tmp_path / "damaged_results.json").read_text(encoding="latin-1") == content
+    (tmp_path / "results.json").write_text("{")
+    folder.write_results(results("std"))
+    assert folders.read(tmp_path) == results("std")
+    assert (tmp_path / "damaged_results.json").read_text() == "{"
+    folder.write_results(results("std_star"))
+    assert (tmp_path / "damaged_results.json").read_text() == "{"
 
 
 def test_a_second_process_is_refused_until_the_first_closes(tmp_path):

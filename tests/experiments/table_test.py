@@ -11,8 +11,9 @@ from scipy import stats
 
 from spatial_keras.configuration import command_line
 from spatial_keras.evaluation import judge
-from spatial_keras.experiments import run_folder, table, train
+from spatial_keras.experiments import image_sets, run_folder, table, train
 from spatial_keras.experiments.interruption import DivergedError
+from spatial_keras.results.run_results import Accuracies, Results, Timing
 from tests import small
 
 RUN = tuple(flag for flag in small.RUN if not flag.startswith("--defense"))
@@ -29,20 +30,20 @@ def prepared(folder, *arguments):
     return table.prepare(parsed(*TABLE, f"--output_dir={folder}", *arguments))
 
 
-def results_of(defense, seed):
+def results_of(config):
     """Results that are told from all others."""
-    number = DEFENSES.index(defense)
-    return {
-        "accuracies": dict(zip(("natural", "random", "grid"), ACCURACIES[number, seed].tolist())),
-        "test_images": 9,
-        "timing": {
-            "seconds_per_step": 0.5 + seed,
-            "seconds_per_search": None if defense == "std" else 0.25,
-            "seconds_per_gradient": None,
-        },
-        "flags": {},
-        "versions": {"python": "3", "numpy": "1" if seed < 2 else "2"},
-    }
+    number = DEFENSES.index(config.defense)
+    natural, random, grid = ACCURACIES[number, config.seed].tolist()
+    return Results(
+        config,
+        Accuracies(natural, random, grid, 9),
+        1437,
+        timing=Timing(
+            seconds_per_step=0.5 + config.seed,
+            seconds_per_search=None if config.defense == "std" else 0.25,
+        ),
+        versions={"python": "3", "numpy": "1" if config.seed < 2 else "2"},
+    )
 
 
 @pytest.fixture(name="trained")
@@ -60,8 +61,8 @@ def record_trained(monkeypatch):
         self.folder.close()
         if one in trained.diverge:
             raise DivergedError("the loss is nan")
-        self.folder.write_results(results_of(*one))
-        return results_of(*one)
+        self.folder.write_results(results_of(self.config))
+        return results_of(self.config)
 
     monkeypatch.setattr(train.Experiment, "run", run)
     return trained
@@ -104,7 +105,7 @@ def test_finished_runs_are_not_repeated(tmp_path, trained, monkeypatch):
     assert lines[2] == "run 3 of 4: wo2_kl, seed 0, finished before"
     first = (tmp_path / "table.csv").read_text()
     del trained[:]
-    monkeypatch.setattr(train, "load_images", lambda config: pytest.fail("reads images"))
+    monkeypatch.setattr(image_sets, "load", lambda config: pytest.fail("reads images"))
     prepared(tmp_path, "--seeds=2").run("", str)
     assert trained == [] and (tmp_path / "table.csv").read_text() == first
 
@@ -130,7 +131,7 @@ def test_a_run_that_another_process_is_at_work_on_is_left_to_it(tmp_path, traine
     assert "is at work on" in lines[2] and "Traceback" not in lines[2]
     assert found.rows[0].unfinished == [1] and not found.rows[1].unfinished
     assert found.rows[0].cells()[-1] == "1 (at work: seed 1)"
-    other.write_results(results_of("std", 1))
+    other.write_results(results_of(busy))
     other.close()
     assert prepared(tmp_path, "--seeds=2").run("", str).rows[0].cells()[-1] == "2"
     assert len(trained) == 3
@@ -178,7 +179,7 @@ def test_outputs_that_are_not_finite_on_the_grid_alone_are_a_run_that_diverged(
     assert lines[1].startswith(
         "diverged: after step 1 the classifier gives NaN or infinite outputs"
     )
-    assert (row.diverged, len(row.results)) == ([0], 1)
+    assert (row.diverged, len(row.runs)) == ([0], 1)
     assert "| 1 (diverged: seed 0) |" in (tmp_path / "table.md").read_text()
 
 
@@ -198,7 +199,7 @@ def test_if_all_diverge_there_are_no_numbers(tmp_path, trained):
     prepared(tmp_path, "--defenses=std", "--seeds=1").run("", str)
     text = (tmp_path / "table.md").read_text()
     assert "| std | - | - | - | - | 0 (diverged: seed 0) |" in text
-    assert "9 test images; seed 0; python 3." in text
+    assert "batch size 16; seed 0. Made by" in text
 
 
 def test_flags_reach_the_runs_that_they_have_an_effect_on(tmp_path):
@@ -290,7 +291,7 @@ def test_a_run_in_a_table_is_the_run_alone(tmp_path):
     found = train.prepare(
         small.parsed(f"--flagfile={folder / 'run.flags'}", f"--output_dir={folder}")
     )
-    assert found.run()["accuracies"] == alone["accuracies"]
+    assert found.run().accuracies == alone.accuracies
     other = train.prepare(small.parsed(*small.RUN, *options)).model.classifier
     for first, second in zip(found.model.classifier.get_weights(), other.get_weights()):
         np.testing.assert_array_equal(first, second)

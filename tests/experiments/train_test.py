@@ -1,6 +1,6 @@
 """Whole runs: from flags to a folder, killed and resumed, and the mistakes a user makes."""
 
-import json
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -12,6 +12,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from spatial_keras import models
 from spatial_keras.experiments import building, train
 from spatial_keras.experiments.interruption import DivergedError
+from spatial_keras.results import folders
 from tests import small
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -30,19 +31,21 @@ def test_a_run_leaves_everything_in_its_folder(finished):
     names = {file.name for file in folder.iterdir()}
     files = {"run.flags", "results.json", "classifier.keras", "examples.png"}
     assert names == {*files, "checkpoints", "tensorboard"}
-    assert json.loads((folder / "results.json").read_text()) == results
-    assert results["steps"] == 6 and results["test_images"] == 360
-    assert results["flags"]["defense"] == "wo2_kl"
-    seconds = {f"seconds_per_{x}" for x in ("step", "search", "gradient")}
-    assert set(results["timing"]) == {"train_seconds", "data_share", *seconds}
-    assert 0 <= results["timing"]["data_share"] < 1
-    assert all(results["timing"][name] > 0 for name in seconds)
+    read = folders.read(folder)
+    assert read == dataclasses.replace(results, config=read.config)
+    assert read.config.texts() == run.config.texts()
+    assert (results.accuracies.images, results.train_images) == (360, 1437)
+    assert None not in vars(results.timing).values() and 0 <= results.timing.data_share < 1
+    assert all(
+        getattr(results.timing, f"seconds_per_{x}") > 0 for x in ("step", "search", "gradient")
+    )
+    assert set(results.versions) == {"python", "tensorflow", "numpy"}
 
     classifier = tf.keras.models.load_model(folder / "classifier.keras")
     images = run.dataset.test_images.astype(np.float32)
     right = np.argmax(classifier.predict(images, verbose=0), -1) == run.dataset.test_labels
-    np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
-    assert results["accuracies"]["grid"] <= results["accuracies"]["natural"]
+    np.testing.assert_allclose(results.accuracies.natural, right.mean())
+    assert results.accuracies.grid <= results.accuracies.natural
 
 
 def test_the_hparams_page_names_the_run_by_its_folder(finished):
@@ -57,7 +60,7 @@ def test_a_finished_run_is_not_repeated(finished):
     _, folder, results = finished
     again = train.prepare(small.parsed(*small.RESNET_RUN, f"--output_dir={folder}"))
     again.train = lambda: pytest.fail("trained again")
-    assert again.run() == results
+    assert again.run().to_json() == results.to_json()
 
 
 def test_the_flagfile_of_the_folder_repeats_the_run(finished, tmp_path):
@@ -65,7 +68,7 @@ def test_the_flagfile_of_the_folder_repeats_the_run(finished, tmp_path):
     options = (f"--flagfile={folder / 'run.flags'}", f"--output_dir={tmp_path}")
     again = train.prepare(small.parsed(*options))
     assert again.config.texts() == run.config.texts()
-    assert again.run()["accuracies"] == results["accuracies"]
+    assert again.run().accuracies == results.accuracies
 
 
 def test_results_do_not_depend_on_logs_and_checkpoints(tmp_path):
@@ -228,8 +231,8 @@ def test_the_first_test_images_may_be_enough(tmp_path):
     images = run.dataset.test_images[:7].astype(np.float32)
     results = run.run()
     right = np.argmax(run.model.classifier(images), -1) == run.dataset.test_labels[:7]
-    assert results["test_images"] == 7
-    np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
+    assert results.accuracies.images == 7
+    np.testing.assert_allclose(results.accuracies.natural, right.mean())
 
 
 def test_a_run_may_be_evaluated_on_images_that_are_held_out(tmp_path):
@@ -237,13 +240,12 @@ def test_a_run_may_be_evaluated_on_images_that_are_held_out(tmp_path):
     run = train.prepare(small.parsed(*small.RUN, *options))
     results = run.run()
     assert len(run.dataset.train_images) == 1437 - 31
-    assert results["test_images"] == 31
-    assert train.evaluated_on(results) == "31 held-out training images"
+    assert results.evaluated_on == "31 held-out training images"
     ((step, grid),) = small.logged(tmp_path / "tensorboard")["validation/grid_accuracy"]
-    assert step == 6 and grid == np.float32(results["accuracies"]["grid"])
+    assert step == 6 and grid == np.float32(results.accuracies.grid)
     logits = run.model.classifier.predict(run.dataset.test_images.astype(np.float32), verbose=0)
     right = np.argmax(logits, -1) == run.dataset.test_labels
-    np.testing.assert_allclose(results["accuracies"]["natural"], right.mean())
+    np.testing.assert_allclose(results.accuracies.natural, right.mean())
 
 
 def test_the_default_run_is_the_papers():

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import re
 import shutil
 
 import keras_tuner as kt
@@ -10,11 +9,11 @@ import numpy as np
 import pytest
 
 from spatial_keras.configuration import command_line
-from spatial_keras.experiments import table, train, tune
+from spatial_keras.experiments import building, table, train, tune
 from spatial_keras.experiments.interruption import DivergedError
-from tests import small
+from tests import made_results, small
 
-RUN = (*small.RUN, "--steps=90", "--validation_images=20")
+RUN = (*small.RUN, "--width=1", "--steps=90", "--validation_images=20")
 
 
 def prepared(folder, *arguments):
@@ -47,21 +46,15 @@ def record_runs(monkeypatch):
         self.folder.close()
         if len(runs) in runs.errors:
             raise runs.errors[len(runs)]
-        accuracies = {"natural": 0.95, "random": 0.9, "grid": grid_accuracy(config)}
-        results = {
-            "accuracies": accuracies,
-            "test_images": len(self.dataset.test_images),
-            "timing": {"seconds_per_step": 0.1},
-            "flags": config.texts(),
-        }
+        results = made_results.results(grid=grid_accuracy(config), **config.texts())
         self.folder.write_results(results)
         return results
 
     monkeypatch.setattr(train.Experiment, "run", run)
     # A network of its own for each trial takes a second.
     built = small.robust_model()
-    monkeypatch.setattr(train, "build_classifier", lambda *_: None)
-    monkeypatch.setattr(train, "build_model", lambda *_: built)
+    monkeypatch.setattr(building, "build_classifier", lambda *_: None)
+    monkeypatch.setattr(building, "build_model", lambda *_: built)
     # Nothing to free either: a look through all objects takes half a second.
     monkeypatch.setattr(table, "forget_models", lambda: None)
     return runs
@@ -110,7 +103,7 @@ def test_the_folder_may_be_the_present_one(tmp_path, runs, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trials, _ = search(prepared(".", "--max_trials=1"))
     assert trials.trials[0].results is not None
-    assert {"best.flags", "oracle.json", "trial_0"} <= {file.name for file in tmp_path.iterdir()}
+    assert {"best.flags", runs[0][0]} <= {file.name for file in tmp_path.iterdir()}
     assert not (tmp_path / "untitled_project").exists()
 
 
@@ -146,34 +139,33 @@ def test_a_search_that_was_killed_goes_on(tmp_path, runs):
     assert len(runs) == 2
 
 
-@pytest.mark.parametrize(
-    ("options", "damaged"),
-    [
-        ("--max_trials=3", "oracle.json"),
-        ("--max_trials=3", "trial_*/trial.json"),
-        ("--max_trials=3 --tuner=bayesian", "oracle.json"),
-        pytest.param("--tuner=hyperband", "trial_*/trial.json", marks=pytest.mark.slow),
-    ],
-)
-def test_a_search_with_damaged_files_chooses_the_same_trials(tmp_path, runs, options, damaged):
-    options = options.split()
-    search(prepared(tmp_path / "whole", *options))
+@pytest.mark.parametrize("options", ["--tuner=bayesian --max_trials=4", "--tuner=hyperband"])
+def test_a_search_that_goes_on_chooses_the_same_trials(tmp_path, runs, options):
+    search(prepared(tmp_path / "whole", *options.split()))
     expected, runs[:] = list(runs), []
     runs.errors[3] = KeyboardInterrupt()
-    killed = tmp_path / "killed"
     with pytest.raises(KeyboardInterrupt):
-        search(prepared(killed, *options))
-    file = sorted(killed.glob(damaged))[0]
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    (killed / "tuner0.json").write_bytes(b"")
+        search(prepared(tmp_path / "killed", *options.split()))
     runs.clear()
     runs.errors.clear()
-    trials, lines = search(prepared(killed, *options))
-    # Those that had ended have results in their folders, which the tests' runs do not look for.
-    assert runs == expected and len(trials.trials) == len(expected)
-    again = f"{file} is damaged .*: the trials are chosen again, and those that have finished"
-    assert re.match(again, lines[0]) and lines[1].startswith("trial 1: ")
-    assert file.with_name(f"damaged_{file.name}").exists()
+    trials, lines = search(prepared(tmp_path / "killed", *options.split()))
+    assert runs == expected[2:] and len(trials.trials) == len(expected)
+    assert [line.endswith(", finished before") for line in lines[:3]] == [True, True, False]
+
+
+def test_damaged_results_of_a_trial_are_made_again(tmp_path, runs):
+    search(prepared(tmp_path, "--max_trials=2"))
+    expected, runs[:] = list(runs), []
+    (tmp_path / expected[1][0] / "results.json").write_text("{")
+    search(prepared(tmp_path, "--max_trials=2"))
+    assert runs == expected[1:]
+
+
+def test_nothing_of_kerastuners_is_in_the_folder(tmp_path, runs):
+    search(prepared(tmp_path, "--max_trials=1"))
+    ((name, config),) = runs
+    assert name == f"trial_lambda{config.lambda_:g}"
+    assert not [file for file in tmp_path.rglob("*.json") if file.name != "results.json"]
 
 
 def test_hyperband_gives_the_best_more_steps(tmp_path, runs):

@@ -1,19 +1,24 @@
 """The table and the curves of a search, against numbers by hand."""
 
 import csv
+import dataclasses
 import io
 
 import numpy as np
 
-from spatial_keras.configuration.run_config import RunConfig
+from spatial_keras.results.run_results import Timing
 from spatial_keras.results.trials import Trial, Trials
+from tests.made_results import results
 
 
-def trial(number, grid, weight=1.0, k=10, steps=90, natural=0.9, seconds=0.5):
-    config = RunConfig(lambda_=weight, defense=f"wo{k}_kl_nat", steps=steps)
-    accuracies = {"natural": natural, "random": 0.8, "grid": grid}
-    results = {"accuracies": accuracies, "timing": {"seconds_per_step": seconds}}
-    return Trial(number, config, None if grid is None else results)
+def trial(number, grid, weight=1.0, k=10, steps=90, seconds=0.5, **options):
+    made = results(
+        f"wo{k}_kl_nat",
+        grid=grid or 0,
+        timing=Timing(seconds_per_step=seconds),
+        **{"lambda": str(weight), "steps": str(steps), "natural": 0.9, "random": 0.8, **options},
+    )
+    return Trial(number, made.config, None if grid is None else made)
 
 
 def test_the_best_come_first_by_grid_then_by_natural_accuracy():
@@ -27,11 +32,7 @@ def test_the_best_come_first_by_grid_then_by_natural_accuracy():
 
 def test_the_table():
     trials = Trials(
-        [
-            trial(2, 0.51, 0.25, k=5),
-            trial(3, 0.5, seconds=None),
-            trial(1, None, 32.0),
-        ],
+        [trial(2, 0.51, 0.25, k=5), trial(3, 0.5, seconds=None), trial(1, None, 32.0)],
         ["lambda", "k"],
     )
     assert trials.to_markdown("Title", "Caption.") == (
@@ -50,19 +51,22 @@ def test_the_table():
 
 
 def test_curves_over_lambda_of_whole_trials():
+    one = trial(6, 0.55, 4.0)
+    faster = dataclasses.replace(one.results.config, learning_rate=0.05)
+    other = Trial(6, faster, dataclasses.replace(one.results, config=faster))
     trials = Trials(
         [
             trial(1, 0.6, 8.0), trial(2, 0.5, 0.5, natural=0.95), trial(3, 0.7, 2.0, k=5),
-            trial(4, 0.1, 1.0, steps=30), trial(5, None, 64.0),
+            trial(4, 0.1, 1.0, steps=30), trial(5, None, 64.0), other,
         ],
         ["lambda", "k"],
     )  # fmt: skip
     ten, five = trials.curves()
     assert (ten.name, five.name) == ("KL, nat, Wo-10", "KL, nat, Wo-5")
     assert ten.group == five.group == "KL"
-    np.testing.assert_array_equal(ten.x, [0.5, 8.0])
-    np.testing.assert_allclose(ten.grid, [[50, 0], [60, 0]])
-    np.testing.assert_allclose(ten.natural, [[95, 0], [90, 0]])
+    np.testing.assert_array_equal(ten.x, [0.5, 4.0, 8.0])
+    np.testing.assert_allclose(ten.grid, [[50, 0], [55, 0], [60, 0]])
+    np.testing.assert_allclose(ten.natural, [[95, 0], [90, 0], [90, 0]])
     np.testing.assert_allclose(five.grid, [[70, 0]])
 
 

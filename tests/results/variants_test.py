@@ -1,23 +1,18 @@
-"""Runs by setting: what is read, pooled over seeds, told apart, joined, refused."""
+"""Runs by setting: pooled over seeds, told apart, in lines, refused."""
 
 import numpy as np
 import pytest
 
 from spatial_keras.results import variants
-
-FLAGS = {"dataset": "digits", "model": "resnet8", "width": "0.25", "steps": "800"}
-
-
-def results(defense, seed=0, grid=0.8, seconds=0.1, **flags):
-    return {
-        "accuracies": {"natural": 0.97, "random": 0.9, "grid": grid},
-        "timing": {"seconds_per_step": seconds},
-        "flags": {**FLAGS, "defense": defense, "seed": str(seed), **flags},
-    }
+from tests.made_results import results
 
 
 def weights(*values):
     return [results("wo10_kl", **{"lambda": str(value)}) for value in values]
+
+
+def settings(lines):
+    return [[variant.setting.defense for variant in line] for line in lines]
 
 
 def test_seeds_are_pooled():
@@ -25,92 +20,74 @@ def test_seeds_are_pooled():
     runs = [results("wo10_kl", seed, grid) for seed, grid in enumerate(grids)]
     first, second = variants.group([*runs, results("std")])
     mean, error = first.row.statistics("grid")
-    assert mean == pytest.approx(82) and error == pytest.approx(
-        np.std(grids, ddof=1) * 100 / 3**0.5
-    )
+    assert mean == pytest.approx(82)
+    assert error == pytest.approx(np.std(grids, ddof=1) * 100 / 3**0.5)
     assert first.weight == 8 and second.weight is None
     assert second.row.statistics("grid") == (pytest.approx(80), None)
 
 
 def test_the_default_weight_is_the_same_as_the_given_one():
     runs = [results("wo10_kl"), results("wo10_kl", 1, **{"lambda": "8.0"}), *weights(2)]
-    assert [(one.weight, len(one.row.results)) for one in variants.group(runs)] == [(8, 2), (2, 1)]
+    found = variants.group(runs)
+    assert [(one.weight, one.is_papers, len(one.runs)) for one in found] == [
+        (8, True, 2), (2, False, 1),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("defense", "parts"),
+    ("defense", "name"),
     [
-        ("std", ("std", "nat", "")),
-        ("std_star", ("std*", "rob", "")),
-        ("wo10_kl", ("KL", "rob", "Wo-10")),
-        ("pgd5_klc_nat", ("KL-C", "nat", "S-PGD-5")),
-        ("grid_alp_mix", ("ALP", "mix", "grid")),
-        ("wo1_l2", ("L2", "rob", "Wo-1")),
-        ("wo20_at", ("AT", "rob", "Wo-20")),
+        ("std", "std"),
+        ("std_star", "std*"),
+        ("wo10_kl", "KL Wo-10"),
+        ("pgd5_klc_nat", "KL-C nat S-PGD-5"),
+        ("grid_alp_mix", "ALP mix grid"),
     ],
 )
-def test_a_defense_is_written_as_in_the_paper(defense, parts):
-    (one,) = variants.group([results(defense)])
-    assert (one.method, one.batch, one.search) == parts
+def test_a_variant_is_named_as_in_the_paper(defense, name):
+    (variant,) = variants.group([results(defense)])
+    assert variants.name(variant) == name
 
 
-def test_points_are_named_by_what_tells_them_apart():
+def test_variants_are_named_by_what_tells_them_apart():
     runs = [results("std"), results("wo10_kl_nat"), results("wo1_at"), *weights(1, 8)]
-    assert variants.point_names(variants.group(runs)) == [
+    assert variants.names(variants.group(runs)) == [
         "std", "KL nat Wo-10", "AT Wo-1", "KL Wo-10 λ=1", "KL Wo-10",
     ]  # fmt: skip
+    # Another network counts for all, another option of the search for the runs of one defense.
     runs = [results("std"), results("std", model="vgg16"), results("pgd5_kl", pgd_start="zero")]
-    names = variants.point_names(variants.group(runs))
+    names = variants.names(variants.group(runs))
     assert names == ["std resnet8", "std vgg16", "KL S-PGD-5 resnet8"]
-
-
-def test_searches_by_other_flags_are_apart():
     runs = [results("pgd5_kl"), results("pgd5_kl", pgd_start="zero")]
-    assert variants.point_names(variants.group(runs)) == [
-        "KL S-PGD-5", "KL S-PGD-5 pgd_start=zero",
-    ]  # fmt: skip
+    assert variants.names(variants.group(runs)) == ["KL S-PGD-5", "KL S-PGD-5 pgd_start=zero"]
 
 
 def test_lines_join_wo_k_of_one_regularizer_by_k():
     names = ("wo20_kl", "wo1_kl", "wo10_kl_nat", "std_star", "wo10_kl", "pgd5_kl", "wo10_at")
     found = variants.group([results(name) for name in names])
-    assert variants.lines_over_k(found) == [[1, 4, 0]]
-    runs = [results("wo1_kl"), *weights(1, 8)]  # the other weight is another line
-    assert variants.lines_over_k(variants.group(runs)) == [[0, 2]]
+    assert settings(variants.lines_over_number(found)) == [["wo1_kl", "wo10_kl", "wo20_kl"]]
+    found = variants.group([results("wo1_kl"), *weights(1, 8)])  # the other weight is another line
+    ((first, second),) = variants.lines_over_number(found)
+    assert (first.setting.defense, second.weight) == ("wo1_kl", 8)
 
 
-def test_a_flag_that_is_not_recorded_has_its_default():
-    runs = [results("wo10_kl"), results("wo10_kl", 1, schedule="paper", search_from="0.0")]
-    (one,) = variants.group(runs)
-    assert len(one.row.results) == 2
-    with pytest.raises(ValueError, match="differ in --schedule: cosine, paper"):
-        variants.group([runs[0], results("wo10_kl", schedule="cosine")])
-
-
-def test_curves_over_the_training_images():
-    runs = [
-        results(defense, seed, grid=grid + seed / 10, train_images=str(number), steps=str(steps))
-        for number, grid in ((1000, 0.5), (500, 0.3))
-        for seed in (0, 1)
-        for defense, steps in (("wo10_kl", 8), ("wo10_at", 8), ("wo10_at", 9))
-    ]
-    lone, whole = results("std", train_images="500", steps="8"), results("wo10_kl", steps="8")
-    found = variants.group([*runs, lone, whole], also=("train_images", "steps"))
-    curves = {one.name: one for one in variants.sample_curves(found)}
-    assert set(curves) == {"KL Wo-10", "AT Wo-10 steps=8", "AT Wo-10 steps=9"}
-    kl = curves["KL Wo-10"]
-    np.testing.assert_array_equal(kl.x, [500, 1000])
-    np.testing.assert_allclose(kl.grid, [[35, 5], [55, 5]])
-    np.testing.assert_allclose(kl.natural, [[97, 0], [97, 0]], atol=1e-12)
+def test_lines_over_a_field_are_of_variants_that_differ_in_nothing_else():
+    runs = [*weights(4, 2), results("wo10_kl", pgd_start="zero"), results("wo10_at")]
+    lines = variants.lines_over(variants.group(runs), "lambda_")
+    assert [[variant.weight for variant in line] for line in lines] == [[2, 4], [8], [None]]
 
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="no finished run"):
         variants.group([])
-    with pytest.raises(ValueError, match=r"^the runs in --runs differ in --steps: 400, 800\.$"):
-        variants.group([results("std"), results("wo10_kl", steps="400")])
+    runs = [results("std"), results("wo10_kl", steps="400")]
+    with pytest.raises(ValueError, match="--steps: 400, 800"):
+        variants.group(runs)
+    assert len(variants.group(runs, also=["steps"])) == 2
     with pytest.raises(ValueError, match="--test_images: 50, not set"):
         variants.group([results("std"), results("wo10_kl", test_images="50")])
+    with pytest.raises(ValueError, match="--max_rotation: 15.0, 30.0"):
+        variants.group([results("std"), results("std", max_rotation="15")])
 
 
 def test_lots_hold_what_can_be_compared():
@@ -120,9 +97,9 @@ def test_lots_hold_what_can_be_compared():
     }  # fmt: skip
     lots = variants.comparable(runs)
     assert {name: list(lot) for name, lot in lots.items()} == {
-        "--steps=800, no --test_images": ["a", "b"],
-        "--steps=400, no --test_images": ["c", "e"],
-        "--steps=800, --test_images=50": ["d"],
+        "no --test_images, --steps=800": ["a", "b"],
+        "no --test_images, --steps=400": ["c", "e"],
+        "--test_images=50, --steps=800": ["d"],
     }
-    assert sum(len(variants.group(list(lot.values()))) for lot in lots.values()) == 5
+    assert sum(len(variants.group(lot.values())) for lot in lots.values()) == 5
     assert list(variants.comparable({"a": runs["a"], "b": runs["b"]})) == [""]

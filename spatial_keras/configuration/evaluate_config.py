@@ -109,8 +109,12 @@ class EvaluateConfig(Config):
     gradient_restarts: int = option(
         1, "Measures", "Ascents per image of S-PGD.", low=1, most=MOST_CANDIDATES
     )
-    grid_counts: tuple[int, ...] = option(
-        (5, 5, 31), "Measures", "The grid's points in tx, ty and rotation.", count=3, low=1
+    grid_counts: tuple[int, ...] | None = option(
+        None,
+        "Measures",
+        "The grid's points in tx, ty and rotation; default: 5,5,31.",
+        count=3,
+        low=1,
     )
     attack_steps: int = option(
         10,
@@ -175,7 +179,7 @@ class EvaluateConfig(Config):
         if "attack" in self.measures and "grid" not in self.measures:
             raise ValueError("measure 'attack' starts from 'grid': measure that too.")
         self.check_effects()
-        grid_search.check_counts("--grid_counts", self.grid_counts)
+        grid_search.check_counts("--grid_counts", self.grid_counts or ())
         if self.input_range[0] == self.input_range[1]:
             raise ValueError("--input_range must be two different numbers.")
         self._check_parts()

@@ -297,8 +297,9 @@ def _notes(
     count = len(images.test_images)
     if config.limit is not None and config.limit < count:
         notes.append(f"Only the first {config.limit} of {count} test images.")
-    if any(count % 2 == 0 for count in config.grid_counts):
-        counts = " x ".join(str(count) for count in config.grid_counts)
+    grid_counts = evaluator.transformations.check_counts(config.grid_counts)
+    if any(count % 2 == 0 for count in grid_counts):
+        counts = " x ".join(str(count) for count in grid_counts)
         notes.append(f"The grid, {counts} points, does not contain the untouched image.")
     if evaluator.num_classes != images.num_classes:
         notes.append(

@@ -20,17 +20,12 @@ else:
 MOST_POINTS = 10**6
 
 
-def check_counts(name: str, counts: Sequence[int]) -> tuple[int, ...]:
-    """Returns the counts of a grid's points if it is not too large.
-
-    Raises:
-      ValueError: it is.
-    """
+def check_counts(name: str, counts: Sequence[int]) -> None:
+    """Raises ValueError if a grid with so many points along its axes is too large."""
     if math.prod(counts) > MOST_POINTS:
         raise ValueError(
             f"{name} must give {MOST_POINTS:,} points at most, got {math.prod(counts):,}."
         )
-    return tuple(counts)
 
 
 @register_search("spatial_keras")
@@ -38,8 +33,8 @@ class GridSearch(Search):
     """Of all points of a grid over S, the same for every image, the one of largest objective.
 
     Args:
-      counts: the number of points along each axis of S (`TransformationSet.grid`); the default is
-        the paper's evaluation grid, 775 points.
+      counts: the number of points along each axis of S (`TransformationSet.grid`); None for those
+        of the axes, which make the paper's evaluation grid of 775 points.
       transformations: the set S; the paper's by default.
       warp: applies the transformations; `SpatialWarp()` by default.
       candidates_per_pass: how many points go through the network at once, for every image. All of
@@ -71,7 +66,8 @@ class GridSearch(Search):
         candidates_per_pass: int = 10,
     ) -> None:
         super().__init__(transformations, warp)
-        self.counts = check_counts("counts", self.transformations.check_counts(counts))
+        check_counts("counts", self.transformations.check_counts(counts))
+        self.counts = None if counts is None else tuple(counts)
         self.candidates_per_pass = validation.check_integer(
             "candidates_per_pass", candidates_per_pass, 1
         )
@@ -79,7 +75,7 @@ class GridSearch(Search):
     @property
     def num_candidates(self) -> int:
         """The number of points."""
-        return math.prod(self.counts)
+        return math.prod(self.transformations.check_counts(self.counts))
 
     def candidates(self, batch_size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns all points for each image, whatever the seed; see `Search`."""

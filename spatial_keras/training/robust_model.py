@@ -223,7 +223,7 @@ class RobustModel(tf.keras.Model):
         seed: tf.Tensor,
         objective: losses.Objective | None = None,
     ) -> tf.Tensor:
-        """Returns what the search finds for the images: parameters, float32 [batch, 3].
+        """Returns what the search finds for the images: parameters, float32 [batch, axes].
 
         Args:
           images: pixel values 0..255, [batch, height, width, channels].

@@ -139,7 +139,7 @@ def test_flags_reach_what_they_name(tmp_path):
             "--defense=pgd3_at --pgd_step_sizes=2,0.5,3e1 --pgd_start=zero",
             {"step_sizes": (2, 0.5, 30), "start": "zero"},
         ),
-        ("--defense=grid_kl", {"counts": (5, 5, 31)}),
+        ("--defense=grid_kl", {"num_candidates": 775}),
         ("--defense=grid_kl --grid_counts=3,1,7", {"counts": (3, 1, 7)}),
     ],
 )

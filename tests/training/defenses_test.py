@@ -52,7 +52,7 @@ def test_all_searches_have_the_same_rows():
 def test_the_number_in_a_name_is_the_searchs():
     assert defenses.get("wo20_kl").search.k == 20
     assert defenses.get("pgd7_kl_mix").search.steps == 7
-    assert defenses.get("grid_l2").search.counts == (5, 5, 31)
+    assert defenses.get("grid_l2").search.num_candidates == 775
     numbers = {name: defenses.get(name).number for name in ("wo1_at", "pgd7_at", "grid_at")}
     assert numbers == {"wo1_at": "k", "pgd7_at": "steps", "grid_at": None}
     assert defenses.get("std").number is defenses.get("std_star").number is None

@@ -77,7 +77,7 @@ def test_the_grid_goes_through_the_network_in_chunks_of_one_size(batch, per_pass
 
 def test_the_default_grid_is_the_papers():
     search = GridSearch()
-    assert (search.counts, search.candidates_per_pass) == ((5, 5, 31), 10)
+    assert (search.num_candidates, search.candidates_per_pass) == (775, 10)
     assert search.transformations == TransformationSet(3, 3, 30)
 
 

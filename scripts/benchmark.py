@@ -77,6 +77,17 @@ def measure_evaluate(rounds: int) -> list[tuple[str, str, str]]:
     return [*rows, ("peak memory of evaluating 10,000 images", memory, "under 2 GB")]
 
 
+def measure_large(rounds: int) -> list[tuple[str, str, str]]:
+    """How much an evaluation of four large images adds to the peak memory of a process."""
+    rows = []
+    for size in (300, 600, 1024):
+        command = [sys.executable, __file__, f"--only_large={size}"]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        memory = f"{float(output.split()[-1]):.2f} GB"
+        rows.append((f"peak memory of evaluating 4 images, {size}x{size}x3", memory, ""))
+    return rows
+
+
 def measure_models(rounds: int) -> list[tuple[str, str, str]]:
     """Each network's size, and the time of its passes relative to ResNet-32's, on 32 images."""
     names = ("resnet32", "vgg16", "stn_resnet32", "etn_resnet32", "g_resnet44")
@@ -182,9 +193,25 @@ def evaluate_many() -> None:
     print_peak_memory()
 
 
+def evaluate_large(size: int) -> None:
+    """Evaluates four images of this size, and prints by how many GB the peak memory grows."""
+    images = timing.RNG.integers(0, 256, [4, size, size, 3]).astype(np.uint8)
+    inputs = tf.keras.Input([size, size, 3])
+    outputs = tf.keras.layers.Dense(3)(tf.keras.layers.GlobalAveragePooling2D()(inputs))
+    evaluator = Evaluator(tf.keras.Model(inputs, outputs), images, np.zeros(4, int))
+    before = peak_memory()
+    evaluator.grid_map(f"{tempfile.mkdtemp()}/map", (3, 3, 15))
+    sys.stdout.write(f"{peak_memory() - before:.3f}\n")
+
+
+def peak_memory() -> float:
+    """Returns the process's peak memory in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
 def print_peak_memory() -> None:
     """Prints the process's peak memory in GB."""
-    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.3f}\n")
+    sys.stdout.write(f"{peak_memory():.3f}\n")
 
 
 def take_steps() -> None:
@@ -198,7 +225,8 @@ def take_steps() -> None:
 MEASUREMENTS = {
     "step": steps.measure_step, "memory": measure_memory, "warp": measure_warp,
     "xla": steps.measure_xla, "precision": steps.measure_precision,
-    "logging": steps.measure_logging, "evaluate": measure_evaluate, "models": measure_models,
+    "logging": steps.measure_logging, "evaluate": measure_evaluate,
+    "large": measure_large, "models": measure_models,
     "recipes": steps.measure_recipes, "data": benchmark_data.measure_data,
     "distribute": benchmark_distribute.measure_distribute,
 }  # fmt: skip
@@ -210,6 +238,9 @@ _IMAGES_EVALUATED = flags.DEFINE_integer("images", 200, "evaluate: test images."
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "evaluate: folder of the TensorFlow Datasets.")
 _ONLY_EVALUATE = flags.DEFINE_boolean(
     "only_evaluate", False, "Evaluate 10,000 images, print peak memory in GB."
+)
+_ONLY_LARGE = flags.DEFINE_integer(
+    "only_large", None, "Evaluate four images of this size, print by how many GB the peak grows."
 )
 _ONLY_STEPS = flags.DEFINE_boolean(
     "only_steps", False, "Take three steps, print peak memory in GB."
@@ -223,6 +254,9 @@ def main(argv: list[str]) -> None:
         return
     if _ONLY_EVALUATE.value:
         evaluate_many()
+        return
+    if _ONLY_LARGE.value:
+        evaluate_large(_ONLY_LARGE.value)
         return
     tf.get_logger().setLevel("ERROR")  # It warns of traces, of which each model needs its own.
     with running.mistakes_refused():

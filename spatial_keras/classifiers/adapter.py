@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.classifiers.examination import check_layout, input_shapes
+from spatial_keras.classifiers.examination import (
+    check_layout,
+    has_preprocessor,
+    input_shapes,
+    made_up_images,
+    prepared,
+)
+from spatial_keras.classifiers.images import images_per_pass
 from spatial_keras.classifiers.outputs import (
     NonFiniteError,
     Outputs,
     look_like_probabilities,
+    outputs_by_graph,
     outputs_by_structure,
     outputs_by_values,
     several_outputs,
@@ -21,6 +29,10 @@ from spatial_keras.classifiers.outputs import (
 from spatial_keras.support import files, validation
 
 OUTPUTS = ("auto", "logits", "probabilities")
+# How many of the images a classifier is tried on first.
+_EXAMPLES = 8
+# By how much outputs may differ for the size of a batch alone, of the largest.
+_ROUNDING = 1e-5
 
 
 class Classifier:
@@ -38,19 +50,21 @@ class Classifier:
       outputs: "logits", "probabilities", or "auto": the last layer tells, else probabilities are
         detected when in [0, 1] with sum 1.
       output: which of several outputs, its name or number.
-      examples: pixel values to try the model on, [n, *input_shape]; a black, a white and a noisy
-        image by default.
+      images: pixel values that it is to judge, [n, *input_shape]; a black, a white and a noisy
+        image by default. The first are tried; all, where their outputs leave open what they are.
 
     Attributes:
       num_classes: the number of classes.
       is_black_box: whether it cannot run in a graph.
+      depends_on: what the outputs for an image depend on beside the image, such as chance; None if
+        on nothing, as it should be.
       notes: what a reader of the results should know, e.g. that the outputs are probabilities.
-      tried: the outputs for the examples.
+      tried: the outputs for the first images.
 
     Raises:
       TypeError: the model cannot be called.
-      ValueError: the model cannot take such images, or does not give one finite number for each of
-        two classes or more.
+      ValueError: the model cannot take such images, does not give one finite number for each of
+        two classes or more, or what these are is not clear.
     """
 
     def __init__(  # noqa: PLR0913 - in the manner of Evaluator
@@ -60,29 +74,40 @@ class Classifier:
         input_range: tuple[float, float] = (0.0, 255.0),
         outputs: str = "auto",
         output: str | int | None = None,
-        examples: np.ndarray | None = None,
+        images: np.ndarray | None = None,
     ) -> None:
         self._model, self._options, self._output = model, _options(model), output
         low, high = _range(input_range)
         self._low, self._scale = low, (high - low) / 255
         validation.check_name("outputs", outputs, OUTPUTS)
         _check_shape(model, input_shape)
-        self.tried = self._try(_examples(input_shape) if examples is None else examples)
-        self._kind = self._kind_of(outputs)
+        images = made_up_images(input_shape) if images is None else images
+        self.tried = self._try(images[:_EXAMPLES])
+        self._kind = self._kind_of(outputs, images)
         self.num_classes = 2 if self._kind.single else self.tried.shape[1]
-        self.notes = self._output_notes(outputs)
+        self.depends_on = self._dependence(images[:_EXAMPLES])
+        self.notes = self._make_notes(outputs)
 
-    def _kind_of(self, outputs: str) -> Outputs:
-        looks = look_like_probabilities(self.tried)
-        if outputs == "probabilities" and not looks:
+    def _kind_of(self, outputs: str, images: np.ndarray) -> Outputs:
+        look_so = look_like_probabilities(self.tried)
+        if outputs == "probabilities" and not look_so:
             raise ValueError("the classifier's outputs are not probabilities, which sum to 1.")
-        kind = None
-        if self._output is None and outputs == "auto":
-            kind = outputs_by_structure(self._model)
-        kind = kind or outputs_by_values(self.tried)
-        return kind if outputs == "auto" else Outputs(outputs == "probabilities", kind.single)
+        if outputs != "auto":
+            return Outputs(outputs == "probabilities", self.tried.shape[1] == 1)
+        kind = outputs_by_structure(self._model) if self._output is None else None
+        if kind is None and not self.is_black_box:
+            kind = outputs_by_graph(self._chosen(self._symbolic))
+        if kind is None:
+            # What is true of the first images need not be true of all.
+            kind = outputs_by_values(self._outputs_of(images) if look_so else self.tried)
+        if kind is None:
+            raise ValueError(
+                "the classifier gives one number in [0, 1] for each image, a probability or a "
+                "logit: say which with outputs='probabilities' or outputs='logits'."
+            )
+        return kind
 
-    def _output_notes(self, outputs: str) -> list[str]:
+    def _make_notes(self, outputs: str) -> list[str]:
         notes = []
         if outputs == "logits" and look_like_probabilities(self.tried):
             notes.append("The classifier's outputs, taken for logits, look like probabilities.")
@@ -92,16 +117,25 @@ class Classifier:
             )
         if self.is_black_box:
             notes.append("The classifier is a black box: it has no gradient.")
+        if self.depends_on:
+            notes.append(f"The classifier's outputs for an image depend on {self.depends_on}.")
         return notes
 
     def _try(self, examples: np.ndarray) -> np.ndarray:
         """Returns the outputs for the examples, and finds the way to call the model."""
-        images, failures = tf.constant(examples, tf.float32), []
-        ways = ((True, tf.identity), (False, tf.identity), (False, np.asarray))
-        for in_graph, self._prepare in ways:
-            self.is_black_box = not in_graph
+        signature = [tf.TensorSpec([None, *examples.shape[1:]], tf.float32)]
+
+        def call(images: tf.Tensor) -> Any:
+            self._symbolic = self._call(images)
+            return self._symbolic
+
+        traced = tf.function(call, input_signature=signature)
+        ways = ((traced, tf.identity), (self._call, tf.identity), (self._call, np.asarray))
+        failures = []
+        for self._run, self._prepare in ways:
+            self.is_black_box = self._run is not traced
             try:
-                given = (tf.function(self._call) if in_graph else self._call)(images)
+                given = self._run(tf.constant(examples, tf.float32))
                 break
             except Exception as error:
                 failures.append(error)
@@ -121,9 +155,37 @@ class Classifier:
             raise NonFiniteError("the classifier gives NaN or infinite outputs.")
         return outputs
 
+    def _outputs_of(self, images: np.ndarray) -> np.ndarray:
+        size = images_per_pass(images.shape[1:], 256)
+        parts = [images[first : first + size] for first in range(0, len(images), size)]
+        outputs = [self._chosen(self._run(tf.constant(part, tf.float32))) for part in parts]
+        return np.concatenate([np.asarray(part) for part in outputs])
+
+    def _dependence(self, images: np.ndarray) -> str | None:
+        """Returns what outputs depend on beside their image, judging the images in several ways."""
+        alone = np.concatenate([self._outputs_of(image[None]) for image in images])
+        among = self._outputs_of(np.concatenate([images, images[:, ::-1]]))[: len(images)]
+        ways = {
+            "chance: the same images, judged again, have others": self._outputs_of(images),
+            "the order of the images": self._outputs_of(images[::-1])[::-1],
+            "the images that are judged with it": np.stack([alone, among]),
+        }
+        expected = self.tried.astype(np.float32)
+        tolerance = self._rounding() * np.ptp(expected) + _ROUNDING * abs(expected).max()
+        for name, outputs in ways.items():
+            if abs(outputs.astype(np.float32) - expected).max() > tolerance:
+                return name
+        return None
+
+    def _rounding(self) -> float:
+        layers = getattr(self._model, "layers", ())
+        types = {self.tried.dtype.name, *(getattr(one, "compute_dtype", "") for one in layers)}
+        return 5e-2 if types & {"float16", "bfloat16"} else 5e-3
+
     def _call(self, images: tf.Tensor) -> Any:
         images = tf.cast(images, tf.float32) * self._scale + self._low
-        return self._model(self._prepare(images), **self._options)
+        images = self._prepare(prepared(self._model, images))
+        return self._model(images, **self._options)
 
     def _chosen(self, given: Any) -> tf.Tensor:
         """Returns the output asked for, of one or several."""
@@ -154,15 +216,10 @@ class Classifier:
         return tf.ensure_shape(logits, [None, self.num_classes])
 
 
-def _examples(input_shape: tuple[int, int, int]) -> np.ndarray:
-    noise = np.random.default_rng(0).integers(0, 256, input_shape)
-    return np.stack([np.zeros(input_shape), np.full(input_shape, 255), noise])
-
-
 def _check_shape(model: Any, input_shape: tuple[int, int, int]) -> None:
     """Raises ValueError if a Keras model says that it takes other images."""
     check_layout("given are", input_shape)
-    shapes = input_shapes(model)
+    shapes = [] if has_preprocessor(model) else input_shapes(model)
     if len(shapes) > 1:
         raise ValueError(f"the classifier must take images alone, it takes {len(shapes)} inputs.")
     for expected in shapes:

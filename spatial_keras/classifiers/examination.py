@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from spatial_keras.classifiers.outputs import (
     Outputs,
+    outputs_by_graph,
     outputs_by_structure,
     outputs_by_values,
     several_outputs,
@@ -56,16 +57,45 @@ def examine(classifier: Any) -> Examination:
             "their shape, before it is wrapped."
         )
     shape = _image_shape(classifier)
+    if has_preprocessor(classifier):  # which takes images of any size
+        shape = (None, None, shape[2])
     outputs, num_classes = outputs_by_structure(classifier), None
     if outputs is not None:
         num_classes = classifier.outputs[0].shape[-1]
     if num_classes is None:
-        tried = _try(classifier, shape)
-        outputs, num_classes = (
-            outputs_by_values(tried) if outputs is None else outputs,
-            len(tried[0]),
+        by_graph, values = _try(classifier, shape)
+        outputs = outputs or by_graph or outputs_by_values(values)
+        num_classes = values.shape[1]
+    if outputs is None:
+        raise ValueError(
+            "whether the classifier's one unit gives a probability or a logit is not clear: end it "
+            "in tf.keras.layers.Activation('sigmoid'), or ('linear')."
         )
     return Examination(shape, outputs, 2 if outputs.single else num_classes)
+
+
+def prepared(model: Any, images: tf.Tensor) -> tf.Tensor:
+    """Returns images as a model is called with them.
+
+    Models of KerasHub have a preprocessor, which only `fit` and `predict` apply.
+
+    Raises:
+      ValueError: it gives something else than images.
+    """
+    if not has_preprocessor(model):
+        return images
+    given = model.preprocessor(images)
+    if not tf.is_tensor(given):
+        raise ValueError(
+            "the classifier's preprocessor must give images alone, it gives "
+            f"{type(given).__name__}."
+        )
+    return given
+
+
+def has_preprocessor(model: Any) -> bool:
+    """Returns whether what a model is called with is not the images themselves."""
+    return callable(getattr(model, "preprocessor", None))
 
 
 def check_fits(classifier: Any, input_shape: tuple[int, int, int], num_classes: int) -> None:
@@ -129,18 +159,33 @@ def check_layout(who: str, shape: tuple[int | None, ...]) -> None:
     )
 
 
-def _try(classifier: tf.keras.Model, shape: tuple[int | None, ...]) -> np.ndarray:
-    """Returns the outputs for a black, a white and a noisy image."""
+def _try(
+    classifier: tf.keras.Model, shape: tuple[int | None, ...]
+) -> tuple[Outputs | None, np.ndarray]:
+    """Returns what the graph tells of the outputs, and those for three images."""
     size = [known or any_ for known, any_ in zip(shape, (_ANY_SIZE, _ANY_SIZE, _ANY_CHANNELS))]
-    noise = np.random.default_rng(0).integers(0, 256, size)
-    images = np.stack([np.zeros(size), np.full(size, 255), noise]).astype(np.float32)
-    outputs = tf.nest.flatten(classifier(tf.constant(images), training=False))
+    images = tf.constant(made_up_images(size), tf.float32)
+    symbolic = []
+
+    @tf.function
+    def classify() -> list[tf.Tensor]:
+        outputs = tf.nest.flatten(classifier(prepared(classifier, images), training=False))
+        symbolic.extend(outputs)
+        return outputs
+
+    outputs = classify()
     if len(outputs) > 1:
         raise ValueError(several_outputs(range(len(outputs))))
-    values = np.asarray(outputs[0])
+    values = outputs[0].numpy()
     if values.ndim != 2 or len(values) != len(images):
         raise ValueError(
             f"the classifier must give [batch, classes], it gives {list(values.shape)} for "
             f"{len(images)} images."
         )
-    return values
+    return outputs_by_graph(symbolic[0]), values
+
+
+def made_up_images(shape: tuple[int, int, int]) -> np.ndarray:
+    """Returns a black, a white and a noisy image."""
+    noise = np.random.default_rng(0).integers(0, 256, shape)
+    return np.stack([np.zeros(shape), np.full(shape, 255), noise])

@@ -14,6 +14,15 @@ _SMALLEST_PROBABILITY = 1e-30
 # How far from 1 the probabilities of a model in 16 bits may add up to.
 _SUM_TOLERANCE = {"float16": 1e-2, "bfloat16": 5e-2}
 
+# What is known of a tensor from the operation that gives it.
+_OPERATIONS = {
+    "Softmax": "softmax",
+    "Sigmoid": "sigmoid",
+    "BiasAdd": "linear",
+    "MatMul": "linear",
+    "LogSoftmax": "linear",
+}
+
 
 class NonFiniteError(ValueError):
     """A classifier gives NaN or infinite outputs: its training has diverged."""
@@ -76,20 +85,37 @@ def outputs_by_structure(model: Any) -> Outputs | None:
     if len(shape) != 2:
         raise ValueError(f"the classifier must give [batch, classes], it gives {list(shape)}.")
     name = "softmax" if isinstance(layer, tf.keras.layers.Softmax) else _activation(layer)
-    single = shape[-1] == 1
-    if name == "sigmoid" and not single:
+    return _after(name, shape[-1])
+
+
+def _after(activation: str | None, width: int | None) -> Outputs | None:
+    """Returns what comes out of an activation, of so many units; None where that is not known."""
+    single = width == 1
+    if activation == "sigmoid" and not single:
         raise ValueError(
-            f"the classifier ends in {shape[-1]} sigmoid units, a yes or no for each class: for "
+            f"the classifier ends in {width} sigmoid units, a yes or no for each class: for "
             "one class out of several it must end in a softmax, or in logits."
         )
-    if name == "softmax" and single:
+    if activation == "softmax" and single:
         raise ValueError("the classifier ends in a softmax over one unit, which is always 1.")
     known = {
         "softmax": Outputs(True),
         "sigmoid": Outputs(True, True),
         "linear": Outputs(False, single),
     }
-    return known.get(name)
+    return known.get(activation)
+
+
+def outputs_by_graph(outputs: tf.Tensor) -> Outputs | None:
+    """Returns what a tensor [batch, classes] of a graph is, as the operation that gives it tells.
+
+    Raises:
+      ValueError: they are not probabilities of one class out of several.
+    """
+    while outputs.op.type == "Identity":
+        outputs = outputs.op.inputs[0]
+    known = _OPERATIONS.get(outputs.op.type)
+    return _after(known, outputs.shape[-1]) if known else None
 
 
 def several_outputs(names: Any) -> str:
@@ -125,10 +151,13 @@ def _activation(layer: tf.keras.layers.Layer) -> str | None:
     return getattr(layer.activation, "__name__", None) if is_dense else None
 
 
-def outputs_by_values(values: np.ndarray) -> Outputs:
-    """Returns what outputs [images, classes] are: probabilities lie in [0, 1] with sum 1."""
-    single = values.shape[1] == 1
-    return Outputs(look_like_probabilities(values), single)
+def outputs_by_values(values: np.ndarray) -> Outputs | None:
+    """Returns what outputs [images, classes] are: probabilities lie in [0, 1] with sum 1.
+
+    One number for an image that lies in [0, 1] may be either: None.
+    """
+    single, look_so = values.shape[1] == 1, look_like_probabilities(values)
+    return None if single and look_so else Outputs(look_so, single)
 
 
 def look_like_probabilities(values: np.ndarray) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pathlib
 import time
@@ -14,8 +13,11 @@ import tensorflow as tf
 
 from spatial_keras.classifiers import loading
 from spatial_keras.classifiers.adapter import Classifier
+from spatial_keras.classifiers.images import images_per_pass
+from spatial_keras.classifiers.labels import class_numbers
 from spatial_keras.evaluation import grid, inputs
 from spatial_keras.evaluation.attack import UNSATURATED, Attack
+from spatial_keras.evaluation.identity import Identity
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
 from spatial_keras.geometry.transformations import TransformationSet
@@ -23,9 +25,6 @@ from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import validation
 from spatial_keras.training.gradient_search import GradientSearch
 from spatial_keras.training.robust_model import RobustModel
-
-# How many of the images a classifier is tried on first.
-_EXAMPLES = 8
 
 
 class Evaluator:
@@ -39,21 +38,27 @@ class Evaluator:
         [batch, classes], or [batch, 1] for two classes, or the path of one (see `load`). Of a
         RobustModel its classifier. What cannot run in a graph of TensorFlow is a black box, called
         with arrays: it can be evaluated but for `gradient` and `attack`.
-      images: pixel values 0..255, [n, height, width, channels]; or a tf.data.Dataset of (images,
-        labels), batched, which is read into memory.
-      labels: class numbers, integer [n]; None with a tf.data.Dataset.
+      images: pixel values 0..255, [n, height, width, channels]; or a tf.data.Dataset, batched, or
+        Sequence of (images, labels), which is read into memory.
+      labels: class numbers, whole numbers [n], or distributions over the classes (one-hot),
+        [n, classes], of which the likeliest counts; None with a tf.data.Dataset or Sequence.
       transformations: the set S; the paper's by default.
       warp: applies the transformations; the paper's by default.
       input_range: what the classifier expects for black (pixel value 0) and white (255), e.g.
         (0, 1) or (-1, 1). Transformations come before this scaling, so that what comes in from
         outside of an image is black.
-      outputs: "logits", "probabilities", or "auto", which tells them apart.
+      outputs: "logits", "probabilities", or "auto": the last layer or operation tells, else the
+        outputs for all images.
       output: which output, by its name or number, of a classifier that gives several.
       batch_size: images per forward pass; by default 256, or 512 where there is a GPU, for each
-        replica of the tf.distribute strategy that the classifier was built under.
+        replica of the tf.distribute strategy that the classifier was built under, and fewer of
+        large images, so that the warp of a pass takes at most 256 MB.
       xla: compile the passes with XLA.
       places: of each image its place in the set that these are a part of, which its draws depend
         on, int [n]; 0 to n - 1 by default.
+      allow_varying: whether `grid`, `grid_map` and `attack` may be asked of a classifier whose
+        outputs for an image depend on chance or on other images. The worst of many answers is then
+        worse than any one transformation makes it.
 
     Attributes:
       number: how many images.
@@ -79,31 +84,35 @@ class Evaluator:
         batch_size: int | None = None,
         xla: bool = False,
         places: np.ndarray | None = None,
+        allow_varying: bool = False,
     ) -> None:
         if isinstance(classifier, (str, os.PathLike)):
             classifier = loading.load(classifier)
         if isinstance(classifier, RobustModel):
             classifier = classifier.classifier
-        images, self.labels = inputs.arrays(images, labels)
+        images, labels = inputs.arrays(images, labels)
         self.number = len(images)
         self._places = inputs.places_of(places, self.number)
         self.transformations = TransformationSet() if transformations is None else transformations
         self.transformations.check_fits(*images.shape[1:3])
         warp = (warp or SpatialWarp.fastest(xla=xla)).along(self.transformations)
-        self._classifier, self._input_range = classifier, tuple(input_range)
         adapted = self._adapted = Classifier(
-            classifier, images.shape[1:], input_range, outputs, output, images[:_EXAMPLES]
+            classifier, images.shape[1:], input_range, outputs, output, images
         )
+        self._allow_varying = allow_varying
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
+        self.labels = class_numbers(labels, self.num_classes)
+        settings = repr(
+            (warp.composition, warp.fill, warp.axes, tuple(input_range), outputs, output)
+        )
         # What a function gives for some images stands for weights that nobody sees.
-        parts = repr((warp.composition, warp.fill, warp.axes, self._input_range, outputs, output))
         has_weights = hasattr(classifier, "get_weights") or hasattr(classifier, "variables")
-        arrays = (images, self.labels) if has_weights else (images, self.labels, adapted.tried)
-        self._data = hashlib.sha256(parts.encode() + b"".join(map(_digest, arrays))).hexdigest()
-        inputs.check_labels(self.labels, self.num_classes)
+        seen = [] if has_weights else [adapted.tried]
+        self._identity = Identity(classifier, settings, [images, self.labels, *seen])
         strategy = getattr(classifier, "distribute_strategy", tf.distribute.get_strategy())
         if batch_size is None:
             batch_size = 512 if tf.config.list_physical_devices("GPU") else 256
+            batch_size = images_per_pass(images.shape[1:], batch_size)
             batch_size *= strategy.num_replicas_in_sync
         validation.check_integer("batch_size", batch_size, 1)
         self._judge = Judge(adapted, images, self.labels, warp, batch_size, xla, strategy)
@@ -115,7 +124,7 @@ class Evaluator:
         verdicts = self._judge(np.arange(self.number), parameters)
         return Outcome(
             "natural", verdicts.right, parameters, verdicts.margins, self.number, _since(start),
-            self._source(),
+            self._identity.source(),
         )  # fmt: skip
 
     def random(self, draws: int = 1, seed: int = 0) -> Outcome:
@@ -133,7 +142,7 @@ class Evaluator:
         right = (margins >= 0).mean(axis=1) if draws > 1 else margins[:, 0] >= 0
         return Outcome(
             "random", right, parameters[rows, worst], margins[rows, worst], index.size,
-            _since(start), self._source(),
+            _since(start), self._identity.source(),
         )  # fmt: skip
 
     def worst_of_k(self, k: int = 10, seed: int = 0) -> Outcome:
@@ -188,14 +197,15 @@ class Evaluator:
           on_progress: called after each pass with (passes done, passes open at most, images
             that survived).
         """
+        self._check_varying("grid")
         start = time.perf_counter()
         counts = self.transformations.check_counts(counts)
         points = self.transformations.grid(counts)
         if natural is not None:
-            self._check_source("natural", natural)
+            self._identity.check("natural", natural)
         known, identity = None if natural is None else natural.margins, ""
         if partial is not None:
-            partial, identity = pathlib.Path(partial), self._identity(points)
+            partial, identity = pathlib.Path(partial), self._identity.at(points)
             partial.parent.mkdir(parents=True, exist_ok=True)
         found = grid.worst_points(
             self._judge, self.number, points, known, partial, on_progress, identity,
@@ -228,8 +238,9 @@ class Evaluator:
           `right`: images that survived the grid and this.
         """
         start = time.perf_counter()
+        self._check_varying("attack")
         self._check_gradient("attack")
-        self._check_source("grid_outcome", grid_outcome)
+        self._identity.check("grid_outcome", grid_outcome)
         validation.check_integer("steps", steps, 1)
         validation.check_integer("refinements", refinements, 0)
         attack = Attack(self._judge, self.transformations, grid_outcome.spacing, self._places)
@@ -239,7 +250,7 @@ class Evaluator:
             images, grid_outcome.damaging[images], margins[images], steps, refinements, seed
         )
         right[images] = margins[images] >= 0
-        seconds, source = _since(start), self._source()
+        seconds, source = _since(start), self._identity.source()
         return Outcome("attack", right, worst, margins, attack.passes, seconds, source)
 
     def grid_map(
@@ -261,30 +272,23 @@ class Evaluator:
           on_progress: as for `grid`.
         """
         start = time.perf_counter()
+        self._check_varying("grid_map")
         folder = pathlib.Path(folder)
         if folder.exists():
             raise ValueError(f"{folder} exists already.")
         counts = self.transformations.check_counts(counts)
         points = self.transformations.grid(counts)
         found = grid.write_map(
-            self._judge, self.number, points, folder, on_progress, self._identity(points)
+            self._judge, self.number, points, folder, on_progress, self._identity.at(points)
         )
         return self._grid_outcome(found, counts, points, start)
 
-    def _source(self) -> str:
-        """Returns a hash of all that the margin of an image under a transformation depends on."""
-        weights = loading.fingerprint(self._classifier)
-        return hashlib.sha256((self._data + weights).encode()).hexdigest()
-
-    def _identity(self, points: np.ndarray) -> str:
-        """Returns a hash of all that the margins at the points depend on."""
-        return self._source() + hashlib.sha256(points.tobytes()).hexdigest()
-
-    def _check_source(self, name: str, outcome: Outcome) -> None:
-        if outcome.source != self._source():
+    def _check_varying(self, name: str) -> None:
+        if self._adapted.depends_on and not self._allow_varying:
             raise ValueError(
-                f"'{name}' must be an outcome of this evaluator: the one given is of another "
-                "classifier (or of other weights), or of other images."
+                f"'{name}' needs a classifier whose outputs depend on the image alone; those of "
+                f"this one depend on {self._adapted.depends_on}. To ask for it all the same, give "
+                "allow_varying=True."
             )
 
     def _check_gradient(self, name: str) -> None:
@@ -300,7 +304,7 @@ class Evaluator:
         damaging, spacing = points[found.points], self.transformations.spacing(counts)
         return GridOutcome(
             "grid", found.margins[:, 0] >= 0, damaging[:, 0], found.margins[:, 0], found.passes,
-            _since(start), self._source(), damaging, spacing, self.number * len(points),
+            _since(start), self._identity.source(), damaging, spacing, self.number * len(points),
         )  # fmt: skip
 
     def _draws(self, draws: int, seed: int) -> np.ndarray:
@@ -329,12 +333,8 @@ class Evaluator:
             found = self._judge(index, parameters[index]).margins
             index, found = index[found < margins[index]], found[found < margins[index]]
             margins[index], worst[index] = found, parameters[index]
-        seconds, source = _since(start), self._source()
+        seconds, source = _since(start), self._identity.source()
         return Outcome(name, margins >= 0, worst, margins, passes, seconds, source)
-
-
-def _digest(array: np.ndarray) -> bytes:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()
 
 
 def _since(start: float) -> float:

@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
+from spatial_keras.classifiers import images as examination
+
 
 def arrays(
-    images: np.ndarray | tf.data.Dataset, labels: np.ndarray | None
+    images: np.ndarray | tf.data.Dataset | tf.keras.utils.Sequence, labels: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns images and class numbers, int32 [n], as arrays.
+    """Returns images and labels as arrays, equally many.
 
     Args:
-      images: pixel values, [n, height, width, channels], or a tf.data.Dataset of (images, labels).
-      labels: class numbers, integer [n] or [n, 1]; None with a tf.data.Dataset.
+      images: pixel values, [n, height, width, channels], or a tf.data.Dataset or Sequence of
+        (images, labels).
+      labels: what `classifiers.labels` takes; None with a tf.data.Dataset or Sequence.
 
     Raises:
       TypeError, ValueError: they are not that, or do not go together.
     """
-    if isinstance(images, tf.data.Dataset):
+    if isinstance(images, (tf.data.Dataset, tf.keras.utils.Sequence)):
+        kind = "tf.data.Dataset" if isinstance(images, tf.data.Dataset) else "Sequence"
         if labels is not None:
-            raise TypeError("labels come from the tf.data.Dataset: leave them out.")
-        images, labels = _from_dataset(images)
+            raise TypeError(f"labels come from the {kind}: leave them out.")
+        read = _from_dataset if kind == "tf.data.Dataset" else _joined
+        images, labels = read(images)
     elif labels is None:
         raise TypeError("labels are missing.")
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.ndim != 4:
-        raise ValueError(
-            f"images must be [n, height, width, channels], got shape {list(images.shape)}."
-        )
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"labels must be class numbers, integer [n], got {labels.dtype} {list(labels.shape)}."
-        )
-    if len(images) == 0 or len(images) != len(labels):
+    images, labels = _array(images), np.asarray(labels)
+    examination.check(images)
+    if len(images) == 0 or np.ndim(labels) == 0 or len(images) != len(labels):
         raise ValueError(
             f"images and labels must be equally many and at least 1, got {len(images)} images "
-            f"and {len(labels)} labels."
+            f"and {np.size(labels) and len(labels)} labels."
         )
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0 and high <= 255):
-        raise ValueError(f"images must be pixel values 0..255, got {low:.3g} to {high:.3g}.")
-    if high <= 1:
-        raise ValueError(
-            f"images must be pixel values 0..255, the largest given is {high:.3g}; for a "
-            "classifier of images in 0..1 multiply them by 255 and give input_range=(0, 1)."
-        )
-    return images, labels.astype(np.int32)
+    return images, labels
+
+
+def _array(images: Any) -> np.ndarray:
+    if isinstance(images, tf.RaggedTensor):
+        raise ValueError(examination.RAGGED)
+    try:
+        return np.asarray(images)
+    except ValueError as error:  # a list of images of several sizes
+        raise ValueError(examination.RAGGED) from error
 
 
 def _from_dataset(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -58,25 +58,21 @@ def _from_dataset(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("the tf.data.Dataset does not end: leave .repeat() out, or .take(n).")
     if isinstance(spec[0], tf.RaggedTensorSpec):
-        raise ValueError("the images differ in size: resize them to one size.")
-    batches = list(dataset.as_numpy_iterator())
+        raise ValueError(examination.RAGGED)
+    return _joined(list(dataset.as_numpy_iterator()))
+
+
+def _joined(batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    batches = [batches[number] for number in range(len(batches))]
     if not batches:
-        raise ValueError("the tf.data.Dataset is empty.")
+        raise ValueError("there are no images.")
+    if any(len(batch) != 2 for batch in batches):
+        raise ValueError("each batch must be (images, labels).")
     join = np.stack if np.ndim(batches[0][0]) == 3 else np.concatenate
     try:
         return tuple(join(parts) for parts in zip(*batches))
     except ValueError as error:
-        raise ValueError("the images differ in size: resize them to one size.") from error
-
-
-def check_labels(labels: np.ndarray, num_classes: int) -> None:
-    """Raises ValueError if a label is none of the classifier's classes."""
-    bad = np.flatnonzero((labels < 0) | (labels >= num_classes))
-    if len(bad):
-        raise ValueError(
-            f"labels must be in [0, {num_classes - 1}], as the classifier has {num_classes} "
-            f"classes; got {labels[bad[0]]} for image {bad[0]}."
-        )
+        raise ValueError(examination.RAGGED) from error
 
 
 def places_of(places: np.ndarray | None, number: int) -> np.ndarray:

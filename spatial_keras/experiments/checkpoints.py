@@ -67,8 +67,7 @@ class Checkpoints(StepCallback):
         # All that follows is of this process alone.
         with model.distribute_strategy.scope():
             compat.build_optimizer(model.optimizer, model.classifier.trainable_variables)
-        # Not the optimizer's count, which loss scaling holds back when it skips a step.
-        self._step = tf.Variable(0, dtype=tf.int64)
+        self._step = model.train_steps
         self._timings = Timings()
         self._checkpoint = tf.train.Checkpoint(
             classifier=model.classifier,
@@ -90,7 +89,7 @@ class Checkpoints(StepCallback):
     @property
     def step(self) -> int:
         """The number of training steps taken."""
-        return int(self._step.numpy())
+        return int(tf.keras.backend.get_value(self._step))
 
     @property
     def train_seconds(self) -> float:
@@ -148,8 +147,7 @@ class Checkpoints(StepCallback):
         self._start = time.perf_counter()
 
     def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
-        """Counts the steps, and saves when it is time."""
-        self._step.assign_add(steps)
+        """Saves when it is time."""
         loss = float(logs["loss"])
         if not np.isfinite(loss):
             raise DivergedError(

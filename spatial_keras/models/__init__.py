@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -41,6 +43,18 @@ NAMES = (
 )
 
 
+@contextlib.contextmanager
+def _channels_last() -> Iterator[None]:
+    """Builds layers for [batch, height, width, channels], whatever keras.json says."""
+    said = tf.keras.backend.image_data_format()
+    tf.keras.backend.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        tf.keras.backend.set_image_data_format(said)
+
+
+@_channels_last()
 def get(name: str, **options: Any) -> tf.keras.Model:
     """Builds the network of this name.
 

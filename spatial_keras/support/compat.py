@@ -6,7 +6,7 @@ Also the one door to TensorFlow Addons, which only the Keras 2.15 stack has.
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -107,6 +107,56 @@ def learning_rate(optimizer: Any) -> float:
     if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
         rate = rate(optimizer.iterations)
     return float(tf.keras.backend.get_value(rate))
+
+
+def add_count(model: tf.keras.Model, name: str) -> tf.Variable:
+    """Returns a new weight of the model, an int64 of 0, that all replicas add the same to."""
+    first = "only_first_replica" if IS_KERAS_3 else tf.VariableAggregation.ONLY_FIRST_REPLICA
+    return model.add_weight(
+        name=name, shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation=first
+    )
+
+
+def directions(of_names: Mapping[str, str]) -> tf.keras.metrics.Metric | None:
+    """Returns what tells Keras 3's callbacks which way a reported number is better.
+
+    They look at the metrics that `compile` was given, and at lists of metrics, alone; Keras 2.15
+    goes by the names.
+
+    Args:
+      of_names: name -> "up" or "down".
+
+    Returns:
+      A metric without values, to be an attribute of the model; None with Keras 2.15.
+    """
+    if not IS_KERAS_3:
+        return None
+    # There is no public list of metrics.
+    from keras.src.trainers.compile_utils import MetricsList
+
+    class Directions(MetricsList):
+        """Names and directions, and nothing to report."""
+
+        def reset_state(self) -> None:
+            """Has none."""
+
+        def result(self) -> dict[str, tf.Tensor]:
+            """Returns nothing."""
+            return {}
+
+    named = [types.SimpleNamespace(name=k, _direction=v) for k, v in of_names.items()]
+    return Directions(named, name="directions")
+
+
+def names_in_order(metrics: Sequence[tf.keras.metrics.Metric]) -> list[str]:
+    """Returns the names of what these metrics of a model report.
+
+    In Keras 3 those of `compile` are one metric that has others, as is that of `directions`.
+    """
+    if not IS_KERAS_3:
+        return [metric.name for metric in metrics]
+    reporting = [metric for metric in metrics if metric.name != "directions"]
+    return [one.name for metric in reporting for one in getattr(metric, "metrics", [metric])]
 
 
 def before_activation(outputs: tf.Tensor) -> tf.Tensor | None:

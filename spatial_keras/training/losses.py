@@ -250,7 +250,7 @@ def mean(values: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
     """
     if values.shape.rank != 1:
         raise ValueError(f"a loss must give one value per example, got shape {values.shape}.")
-    total = tf.reduce_sum(values if weights is None else weights * values)
+    total = tf.reduce_sum(values if weights is None else tf.cast(weights, values.dtype) * values)
     return tf.math.divide_no_nan(total, tf.cast(tf.size(values), total.dtype))
 
 

@@ -1,8 +1,9 @@
-"""What the replicas of a step under tf.distribute have to agree on, beside their gradients."""
+"""What the replicas of a step under tf.distribute share beside their gradients, and what not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,21 +13,51 @@ def number() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def average(variables: Sequence[tf.Variable]) -> None:
+def average(variables: Sequence[tf.Variable], images: tf.Tensor) -> None:
     """Gives floating variables, such as BatchNorm's moving statistics, the mean of the replicas.
 
     Left alone, each replica goes on with its own: the searches would differ between the replicas,
-    and a checkpoint, which has one copy of each, would not restore what there was.
+    and a checkpoint, which has one copy of each, would not restore what there was. A replica that
+    had no images is left out: its statistics are of nothing, NaN with Keras 3.
 
     Args:
       variables: of a network, assigned to in this replica's step.
+      images: that this replica had, [batch, ...].
     """
     floating = [one for one in variables if tf.as_dtype(one.dtype).is_floating]
     if number() == 1 or not floating:
         return
     context = tf.distribute.get_replica_context()
+    has_images = tf.shape(images)[0] > 0
     # What is reduced has to lie on the replica's device.
-    values = [tf.identity(one) for one in floating]
-    means = context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
-    for variable, mean in zip(floating, means):
-        variable.assign(mean)
+    values = [tf.where(has_images, one, tf.zeros_like(one)) for one in floating]
+    count = tf.cast(has_images, values[0].dtype)
+    count, *sums = context.all_reduce(tf.distribute.ReduceOp.SUM, [count, *values])
+    for variable, total in zip(floating, sums):
+        variable.assign(total / tf.cast(count, total.dtype))
+
+
+class CompiledFunctions:
+    """Compiles functions with XLA, for each replica its own, as XLA shares no variables.
+
+    In a graph they become a part of it; where a step runs eagerly, each is compiled once.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Any, ...], tuple[Callable[..., Any], tuple[Any, ...]]] = {}
+
+    def __call__(self, function: Callable[..., Any], *depends_on: Any) -> Callable[..., Any]:
+        """Returns the function compiled.
+
+        Args:
+          function: a method, of a name of its own.
+          depends_on: objects that are compiled in, such as an optimizer.
+        """
+        if not tf.executing_eagerly():
+            return tf.function(function, jit_compile=True)
+        replica = int(tf.distribute.get_replica_context().replica_id_in_sync_group)
+        key = (function.__name__, replica, *map(id, depends_on))
+        if key not in self._kept:
+            # With the objects, whose numbers others would have otherwise, once these are gone.
+            self._kept[key] = tf.function(function, jit_compile=True), depends_on
+        return self._kept[key][0]

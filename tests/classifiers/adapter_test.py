@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import special
 
+import spatial_keras as sk
 from spatial_keras.classifiers import loading
 from spatial_keras.classifiers.adapter import Classifier
 from tests import evaluation_cases as cases
@@ -120,3 +121,113 @@ def test_what_does_not_fit_is_refused():
 def test_options_are_checked(options, message):
     with pytest.raises(ValueError, match=message):
         Classifier(cases.network(), SHAPE, **options)
+
+
+def dropping(model, images):
+    return tf.nn.dropout(images, 0.3)
+
+
+def normalizing(model, images):
+    """As BatchNorm in training mode does."""
+    return images - tf.reduce_mean(images, axis=0) + 99.0
+
+
+def counting(model, images):
+    return images * tf.reshape(tf.range(1.0, 1.0 + len(images)), [-1, 1, 1, 1])
+
+
+VARYING = [
+    (dropping, "chance: the same images, judged again, have others"),
+    (normalizing, "the images that are judged with it"),
+    (counting, "the order of the images"),
+]
+
+
+@pytest.mark.parametrize(("change", "what"), VARYING)
+def test_what_outputs_depend_on_is_found(change, what):
+    model = cases.network()
+    adapted = Classifier(lambda images: model(change(model, images)), SHAPE, images=IMAGES)
+    assert adapted.depends_on == what
+    assert f"The classifier's outputs for an image depend on {what}." in adapted.notes
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_a_function_of_the_image_alone_is_found_to_be_one(policy):
+    tf.keras.mixed_precision.set_global_policy(policy)
+    try:
+        layers = (tf.keras.layers.Conv2D(8, 3), tf.keras.layers.BatchNormalization())
+        model = cases.network(first_layers=layers)
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
+    assert Classifier(model, SHAPE, images=IMAGES).depends_on is None
+
+
+def one_unit(images):
+    """A single logit of which the first eight, alone, lie in [0, 1]."""
+    return tf.reduce_max(images, axis=[1, 2, 3])[:, None] / 100 - 1
+
+
+UNIT_IMAGES = np.full([20, *SHAPE], 150.0)
+UNIT_IMAGES[8:] = 20
+
+
+@pytest.mark.parametrize("black_box", [False, True])
+def test_outputs_are_judged_on_all_images(black_box):
+    given = (lambda images: one_unit(images).numpy()) if black_box else one_unit
+    adapted = Classifier(given, SHAPE, images=UNIT_IMAGES)
+    np.testing.assert_allclose(adapted(UNIT_IMAGES)[:, 1], [0.5] * 8 + [-0.8] * 12, atol=1e-6)
+
+
+def test_what_stays_open_is_asked_for():
+    with pytest.raises(ValueError, match="say which with outputs='probabilities' or outputs='log"):
+        Classifier(one_unit, SHAPE, images=UNIT_IMAGES[:8])
+    for outputs, expected in (("logits", 0.5), ("probabilities", 0.0)):
+        adapted = Classifier(one_unit, SHAPE, outputs=outputs, images=UNIT_IMAGES[:8])
+        np.testing.assert_allclose(adapted(UNIT_IMAGES[:8])[:, 1], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("activation", "probabilities"), [(tf.sigmoid, True), (None, False)])
+def test_the_last_operation_tells_what_a_function_gives(activation, probabilities):
+    model = cases.network(1)
+    model.layers[-1].kernel.assign(0 * model.layers[-1].kernel)
+    model.layers[-1].bias.assign([0.5])
+    given = (lambda x: activation(model(x))) if activation else (lambda x: model(x))
+    adapted = Classifier(given, SHAPE, images=IMAGES)
+    np.testing.assert_allclose(adapted(IMAGES)[:, 1], 0.5, atol=1e-6)
+    assert any("gives probabilities" in note for note in adapted.notes) == probabilities
+
+
+@tf.keras.utils.register_keras_serializable("tests")
+class Preprocessed(tf.keras.Model):
+    """What KerasHub's ImageClassifier is: `call` takes what its preprocessor makes of images."""
+
+    def __init__(self, inner):
+        super().__init__(inner.inputs, inner.outputs)
+        self.preprocessor = lambda x, y=None, sample_weight=None: tf.image.resize(x, [6, 6]) / 255
+
+
+def preprocessed():
+    inputs = tf.keras.Input([6, 6, 1])
+    return Preprocessed(
+        tf.keras.Model(
+            inputs, tf.keras.layers.Dense(3)(tf.keras.layers.Flatten()(inputs)), name="inner"
+        )
+    )
+
+
+def test_a_preprocessor_comes_after_the_warp():
+    model = preprocessed()
+    expected = model(tf.image.resize(IMAGES, [6, 6]) / 255)
+    np.testing.assert_allclose(Classifier(model, SHAPE)(IMAGES), expected, atol=1e-5)
+    robust = sk.RobustModel(model, sk.WorstOfK(2))
+    np.testing.assert_allclose(robust.predict(IMAGES, verbose=0), expected, atol=1e-5)
+    robust.compile("sgd", jit_compile=False)
+    robust.fit(IMAGES, np.arange(5) % 3, verbose=0)
+    assert np.any(np.asarray(model(tf.image.resize(IMAGES, [6, 6]) / 255)) != expected)
+
+
+def test_a_preprocessor_of_more_than_images_is_refused():
+    model = preprocessed()
+    model.preprocessor = lambda images: {"images": images}
+    with pytest.raises(ValueError, match="must give images alone, it gives dict"):
+        Classifier(model, SHAPE)

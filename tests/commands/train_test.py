@@ -67,7 +67,7 @@ def test_a_signal_saves_a_checkpoint_and_the_run_ends_with_the_same_bits(
     count = checkpoints.Checkpoints.on_train_batch_end
 
     def signal_in_step_3(self, batch, logs=None):
-        if self.step == 2:
+        if self.step == 3:
             os.kill(os.getpid(), number)
         count(self, batch, logs)
 

@@ -32,7 +32,7 @@ del sys.argv[:3]
 on_steps_end = Checkpoints.on_steps_end
 
 def signalled(self, steps, logs=None):
-    if self.step + steps == step:
+    if self.step == step:
         os.kill(os.getpid(), number)
     on_steps_end(self, steps, logs)
 

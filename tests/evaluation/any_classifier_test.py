@@ -171,49 +171,6 @@ def test_images_that_would_give_nan_are_not_made_up(case):
     assert np.isfinite(found.margins).all()
 
 
-def scaled(model, factor):
-    return lambda images: factor * model(images)
-
-
-@pytest.mark.parametrize("change", ["classifier", "function", "images", "weights"])
-def test_an_outcome_of_another_evaluator_is_refused(case, change):
-    classifier, images, labels = case
-    twin = tf.keras.models.clone_model(classifier)
-    twin.set_weights(classifier.get_weights())
-    given = scaled(classifier, 1) if change == "function" else twin
-    other = {
-        "classifier": cases.network(activation="tanh"), "function": scaled(classifier, -1),
-    }.get(change, given)  # fmt: skip
-    first = evaluate((given, images, labels))
-    natural, grid = first.natural(), first.grid((1, 1, 3))
-    second = evaluate((other, 255 - images if change == "images" else images, labels))
-    if change == "weights":
-        twin.layers[-1].bias.assign([0, 0, 1e-3])
-    for evaluator in [second] if change != "weights" else [first, second]:
-        with pytest.raises(ValueError, match="'natural' must be an outcome of this evaluator"):
-            evaluator.grid((1, 1, 3), natural)
-        with pytest.raises(ValueError, match="'grid_outcome' must be an outcome of this"):
-            evaluator.attack(grid)
-
-
-def test_a_begun_grid_of_another_function_is_refused(case, monkeypatch, tmp_path):
-    def kill(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("spatial_keras.evaluation.grid._SECONDS_BETWEEN_SAVES", -1)
-    classifier = case[0]
-    first, second = (evaluate(case, scaled(classifier, factor)) for factor in (1, 2))
-    partial = tmp_path / "state.npz"
-    calls = iter([None, kill])
-    with pytest.raises(KeyboardInterrupt):
-        first.grid((1, 1, 5), partial=partial, on_progress=lambda *_: (next(calls) or str)())
-    with pytest.raises(ValueError, match="begun with another classifier"):
-        second.grid((1, 1, 5), partial=partial)
-    expected = evaluate(case).grid((1, 1, 5))
-    found = evaluate(case, scaled(classifier, 1)).grid((1, 1, 5), partial=partial)
-    np.testing.assert_array_equal(found.right, expected.right)
-
-
 @pytest.mark.parametrize("batch", [None, 5])
 def test_data_of_unknown_shape_are_read(case, batch):
     classifier, images, labels = case
@@ -242,8 +199,8 @@ SPEC = (tf.TensorSpec([None, None, 1], tf.uint8), tf.TensorSpec([], tf.int64))
          "images differ in size: resize them"),
         (lambda d, images: d.map(lambda x, y: (tf.RaggedTensor.from_tensor(x), y)),
          "images differ in size: resize them"),
-        (lambda d, images: d.map(lambda x, y: (x // 255, y)), "largest given is 1; for a"),
-        (lambda d, images: d.map(lambda x, y: (x > 99, y)), "largest given is"),
+        (lambda d, images: d.map(lambda x, y: (x // 255, y)), "these are 0..1: multiply"),
+        (lambda d, images: d.map(lambda x, y: (x > 99, y)), "these are 0..1"),
     ],
 )  # fmt: skip
 def test_bad_datasets_are_refused(case, change, message):
@@ -252,3 +209,15 @@ def test_bad_datasets_are_refused(case, change, message):
     with pytest.raises(ValueError, match=message) as error:
         Evaluator(classifier, change(dataset, images))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("method", ["grid", "attack", "grid_map"])
+def test_a_varying_classifier_is_evaluated_on_a_grid_only_if_asked(case, tmp_path, method):
+    random = lambda images: case[0](tf.nn.dropout(images, 0.5))  # noqa: E731
+    refusing, asked = (evaluate(case, random, allow_varying=one) for one in (False, True))
+    assert 0 < refusing.natural().accuracy < 1
+    argument = {"grid": (1, 1, 3), "grid_map": tmp_path / "map"}.get(method)
+    argument = asked.grid((1, 1, 3)) if method == "attack" else argument
+    with pytest.raises(ValueError, match=f"'{method}' needs .* depend on chance.*allow_varying"):
+        getattr(refusing, method)(argument)
+    assert len(getattr(asked, method)(argument).right) == 23

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from spatial_keras import models
 from spatial_keras.models.resnet import resnet
@@ -116,3 +117,13 @@ def test_get_refuses_unknown_names():
 def test_get_refuses_a_depth_that_does_not_exist():
     with pytest.raises(ValueError, match="got 33; nearest 32"):
         models.get("resnet33")
+
+
+def test_networks_are_of_channels_last_whatever_keras_json_says():
+    tf.keras.backend.set_image_data_format("channels_first")
+    try:
+        model = models.get("resnet8", num_classes=4, input_shape=(8, 8, 1), width=0.25)
+        assert tf.keras.backend.image_data_format() == "channels_first"
+    finally:
+        tf.keras.backend.set_image_data_format("channels_last")
+    assert model(np.zeros([2, 8, 8, 1])).shape == (2, 4)

@@ -208,9 +208,9 @@ def test_bounds_larger_than_the_image_are_refused(name, bounds, message):
 
 def test_impossible_options_are_refused(classifier):
     build = defenses.get("wo10_kl").build
-    with pytest.raises(ValueError, match="^lambda must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="^regularizer_weight must be at least 0, got -1"):
         build(classifier, regularizer_weight=-1)
-    with pytest.raises(TypeError, match="lambda must be a number, got '8'"):
+    with pytest.raises(TypeError, match="regularizer_weight must be a number, got '8'"):
         build(classifier, regularizer_weight="8")
     with pytest.raises(ValueError, match="xla needs a warp with implementation 'gather', got 'op'"):
         build(classifier, warp=SpatialWarp("op"), xla=True)

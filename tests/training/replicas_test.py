@@ -99,11 +99,21 @@ def test_replicas_go_on_with_the_mean_of_their_moving_statistics():
     np.testing.assert_allclose(statistics(pair), np.mean(alone, axis=0), rtol=1e-5)
 
 
+def test_a_replica_without_images_has_no_part_in_the_statistics():
+    """Of one image in a batch of two, one replica gets none."""
+    options = {"transformations": POINT}
+    alone, pair = (model_on(number, "std_star", batch_norms=True, **options) for number in (1, 2))
+    for model in (alone, pair):
+        model.fit(IMAGES[:1], LABELS[:1], batch_size=2, verbose=0)
+    np.testing.assert_allclose(statistics(pair), statistics(alone), rtol=1e-5)
+    assert np.isfinite(np.concatenate([w.ravel() for w in pair.classifier.get_weights()])).all()
+
+
 def statistics(model):
     return model.classifier.get_layer("norm").get_weights()[2:]
 
 
 def test_alone_nothing_is_averaged():
     variable = tf.Variable([1.0, 2.0])
-    replicas.average([variable])
+    replicas.average([variable], tf.zeros([1]))
     assert replicas.number() == 1 and variable.numpy().tolist() == [1, 2]

@@ -100,7 +100,7 @@ def test_draws_depend_on_the_step(name):
     resumed, restarted = (compiled(build(name), tf.keras.optimizers.SGD(0.1)) for _ in range(2))
     for model in (resumed, restarted):
         model.classifier.set_weights(middle)
-    resumed.optimizer.iterations.assign(2)
+    resumed.train_steps.assign(2)
     for model in (resumed, restarted):
         fit(model)
     assert_weights_equal(resumed, whole)

@@ -1,202 +1,37 @@
-"""What a step trains on, what is reported, and what is refused."""
+"""What `fit` and `evaluate` take, as Keras's do, the count of steps, and what is refused."""
 
 from __future__ import annotations
+
+import inspect
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from spatial_keras import GradientSearch, RobustModel, SpatialWarp, TransformationSet, WorstOfK
+from spatial_keras import (
+    GradientSearch,
+    RobustModel,
+    SpatialWarp,
+    TransformationSet,
+    WorstOfK,
+)
+from spatial_keras.support import compat
 from tests import search_oracles as oracles
-from tests.keras_state import optimizer_variables, steps_taken
+from tests.keras_state import steps_taken
 from tests.robust_models import (
     BATCH,
     BOX,
-    DECAY,
-    KERNELS,
     RecordedSearch,
-    Recorder,
     assert_terms,
     build,
-    build_fixed,
     compiled,
     evaluate,
-    every_row,
     fit,
     images,
     labels,
-    parts,
 )
 
-# The search inside the step.
-
-
-@pytest.mark.parametrize("xla", [False, True])
-@pytest.mark.parametrize("name", ["wo5_kl", "wo5_kl_mix", "wo5_at"])
-def test_before_search_from_a_step_is_that_of_one_random_draw(name, xla):
-    """Steps 0 and 1 are those of k = 1, step 2 is that of k = 5."""
-    searched, drawn = [
-        compiled(
-            build(name.replace("5", k), warp=SpatialWarp("gather"), xla=xla, search_from=2 * grows),
-            run_eagerly=False,
-        )
-        for k, grows in (("5", True), ("1", False))
-    ]
-    for steps in (1, 1):
-        fit(searched, steps), fit(drawn, steps)
-        for one, other in zip(searched.classifier.get_weights(), drawn.classifier.get_weights()):
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-    full = compiled(build(name, warp=SpatialWarp("gather"), xla=xla), run_eagerly=False)
-    full.classifier.set_weights(searched.classifier.get_weights())
-    full.optimizer.build(full.classifier.trainable_variables)
-    for one, other in zip(*map(optimizer_variables, (full.optimizer, searched.optimizer))):
-        one.assign(other)
-    fit(searched), fit(full)
-    for one, other in zip(searched.classifier.get_weights(), full.classifier.get_weights()):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-
-
-def test_evaluation_searches_from_the_first_step_on():
-    late, always = (evaluate(compiled(build("wo5_kl", search_from=n))) for n in (100, 0))
-    assert late == always
-
-
-def test_the_step_trains_on_what_the_search_finds():
-    seen, search = [], RecordedSearch(5, BOX)
-    classifier = oracles.classifier(before=[Recorder(seen.append)])
-    model = compiled(build("wo5_kl_mix", classifier, search=search))
-    mean, kernel = classifier.get_layer("norm").get_weights()[2], oracles.weights_of(classifier)
-    fit(model)
-
-    original, twin = images().astype(np.float32), oracles.classifier()
-    assert [objective for objective, _, _ in search.record] == ["kl", "ce"]
-    assert np.any(search.record[0][1] != search.record[1][1])
-    expected = [original]
-    for objective, seed, found in search.record:
-        candidates = np.array(BOX.sample(seed, [BATCH, 5]))
-        by_loop = oracles.worst_by_loop(
-            tf.function(twin), tf.function(search.warp), original, labels(), candidates, objective
-        )
-        np.testing.assert_array_equal(found, by_loop)
-        expected.append(np.array(search.warp(original, found)))
-    # The natural images for kl, twice all candidates, and the training step.
-    passes = [(BATCH, False), (5 * BATCH, False), (5 * BATCH, False), (3 * BATCH, True)]
-    assert [(len(batch), training) for batch, training in seen] == passes
-    np.testing.assert_array_equal(seen[-1][0], np.concatenate(expected))
-
-    # BatchNorm's moving mean has seen the training batch, and that alone.
-    windows = np.lib.stride_tricks.sliding_window_view(seen[-1][0] / 255.0, (3, 3), axis=(1, 2))
-    convolved = np.einsum("bhwcij,ijco->bhwo", windows[:, ::2, ::2], kernel[0]) + kernel[1]
-    new_mean = classifier.get_layer("norm").get_weights()[2]
-    np.testing.assert_allclose(new_mean, 0.9 * mean + 0.1 * convolved.mean((0, 1, 2)), atol=1e-5)
-
-
-def test_every_step_draws_anew():
-    search = RecordedSearch(1, BOX)
-    fit(compiled(build("std_star", search=search)), steps=3)
-    draws = np.stack([found for _, _, found in search.record])
-    assert len(np.unique(draws)) == draws.size
-
-
-def test_std_shifts_by_whole_pixels_in_training_only():
-    seen = []
-    classifier = oracles.classifier(before=[Recorder(seen.append)])
-    model = compiled(build("std", classifier))
-    fit(model, steps=3, count=16)
-    shifts = []
-    for batch, training in seen:
-        assert training
-        for original, shifted in zip(images(16), batch):
-            padded = np.pad(original, [(4, 4), (4, 4), (0, 0)])
-            fits = [
-                (4 - x, 4 - y)
-                for x in range(9)
-                for y in range(9)
-                if np.allclose(padded[y : y + 12, x : x + 12], shifted, atol=1e-3)
-            ]
-            assert len(fits) == 1
-            shifts += fits
-    assert {abs(x) for x, _ in shifts} == {abs(y) for _, y in shifts} == {0, 1, 2, 3, 4}
-    assert len(set(shifts[:16])) > 8
-
-    seen.clear()
-    evaluate(model)
-    model.predict(images(), verbose=0)
-    for batch, training in seen:
-        assert not training
-        np.testing.assert_array_equal(batch, images())
-
-
-class SeeingSearch(RecordedSearch):
-    """Notes the images that it is given, too."""
-
-    def __init__(self):
-        super().__init__(1, BOX)
-        self.images = []
-
-    def __call__(self, classifier, images, labels, objective, seed):
-        self.images.append(np.array(images))
-        return super().__call__(classifier, images, labels, objective, seed)
-
-
-def test_a_search_starts_from_the_shifted_images():
-    seen, search = [], SeeingSearch()
-    model = build("wo1_kl", oracles.classifier(before=[Recorder(seen.append)]), search=search)
-    model.shift = 3
-    fit(compiled(model))
-    ((batch, _),) = seen
-    np.testing.assert_array_equal(search.images[0], batch[:BATCH])
-    assert np.any(batch[:BATCH] != images())
-    worst = search.warp(batch[:BATCH], search.record[0][2])
-    np.testing.assert_array_equal(batch[BATCH:], worst)
-
-
-def test_every_batch_of_an_evaluation_has_draws_of_its_own():
-    search = RecordedSearch(1, BOX)
-    model = compiled(build("wo1_kl", search=search))
-    for _ in range(2):
-        evaluate(model, 2 * BATCH, batch_size=BATCH)
-    draws = [found for _, _, found in search.record]
-    assert np.all(np.any(draws[0] != draws[1], axis=1))
-    np.testing.assert_array_equal(draws[:2], draws[2:])
-
-
 # Evaluation and prediction.
-
-
-@every_row
-def test_what_is_reported(name):
-    row, model = oracles.row(name), compiled(build(name))
-    names = {"loss", "cross_entropy"}
-    names |= {"worst_accuracy"} if row.k else set()
-    names |= {"regularizer"} if row.regularizer else set()
-    natural = {"natural_accuracy"}
-    trained = names if name in ("std_star", "wo3_at") else names | natural
-    assert set(fit(model)) == trained
-    assert set(evaluate(model)) == names | natural
-    assert {metric.name for metric in model.metrics} >= trained
-
-
-@pytest.mark.parametrize(
-    "name, weighted, run_eagerly",
-    [
-        ("std", True, True), ("wo3_at", True, True), ("wo3_l2", False, True),
-        ("wo3_kl_mix", True, True), ("wo3_kl_mix", False, False),
-    ],
-)  # fmt: skip
-def test_evaluation_averages_right_over_a_ragged_last_batch(name, weighted, run_eagerly):
-    count, row = 10, oracles.row(name)
-    weights = np.linspace(0, 3, count).astype(np.float32) if weighted else None
-    model = compiled(build_fixed(name, weight_decay=DECAY), run_eagerly=run_eagerly)
-    made = {"natural": images(count).astype(np.float32), **parts(row, count)}
-    logits = {
-        part: np.array(model.classifier(x, training=False), np.float64) for part, x in made.items()
-    }
-    kernels = [oracles.weights_of(model.classifier)[i] for i in KERNELS]
-    expected = oracles.total_loss(
-        row, logits, labels(count), kernels, weights if weighted else 1.0, DECAY
-    )
-    assert_terms(evaluate(model, count, weights, batch_size=4), expected)
 
 
 def test_evaluation_is_repeatable_and_changes_nothing():
@@ -254,7 +89,7 @@ def test_labels_may_have_a_last_axis_of_one():
         ({"objective": "k1"}, ValueError, "unknown objective 'k1': did you mean 'kl'?"),
         ({"regularizer": "l3"}, ValueError, "unknown regularizer 'l3': did you mean 'l2'?"),
         ({"regularizer": abs}, TypeError, "regularizer must be a tf.keras.losses.Loss, 'kl', 'l2'"),
-        ({"regularizer_weight": -1}, ValueError, "lambda must be at least 0, got -1"),
+        ({"regularizer_weight": -1}, ValueError, "^regularizer_weight must be at least 0, got -1"),
         ({"shift": 1.5}, TypeError, "shift must be an integer, got 1.5"),
         ({"shift": -1}, ValueError, "shift must be at least 0, got -1"),
         ({"weight_decay": -0.1}, ValueError, "weight_decay must be at least 0, got -0.1"),
@@ -335,3 +170,89 @@ def test_data_of_another_kind_is_refused(data, message):
     model = compiled(build("wo3_kl"))
     with pytest.raises(ValueError, match=message):
         model.fit(*data, batch_size=BATCH, verbose=0)
+
+
+# As Keras does.
+
+
+@pytest.mark.parametrize("name", ["fit", "evaluate", "predict", "compile"])
+def test_the_methods_take_what_those_of_keras_take(name):
+    ours, theirs = (inspect.signature(getattr(m, name)) for m in (RobustModel, tf.keras.Model))
+    parameters = list(theirs.parameters.values())
+    positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    ours.bind(*positional)
+    ours.bind(None, **{p.name: p for p in positional[1:]})
+
+
+def test_the_size_of_a_batch_may_come_third():
+    models = [compiled(build("wo2_kl")) for _ in range(2)]
+    losses = [
+        models[0].fit(images(), labels(), 3, verbose=0, shuffle=False).history["loss"],
+        models[1].fit(images(), labels(), batch_size=3, verbose=0, shuffle=False).history["loss"],
+    ]
+    assert losses[0] == losses[1]
+    assert models[0].evaluate(images(), labels(), 3, 0) == models[1].evaluate(
+        images(), labels(), batch_size=3, verbose=0
+    )
+
+
+# The count of steps.
+
+
+def draws_of(model, search, optimizer, steps):
+    compiled(model, optimizer)
+    fit(model, steps=steps)
+    return [found for _, _, found in search.record]
+
+
+def recorded(**options):
+    search = RecordedSearch(1, BOX)
+    return build("std_star", search=search, **options), search
+
+
+@pytest.mark.skipif(not compat.IS_KERAS_3, reason="Keras 2.15 accumulates no gradients")
+def test_accumulated_batches_have_draws_of_their_own():
+    plain, accumulated = (
+        draws_of(*recorded(), tf.keras.optimizers.SGD(1e-9, **options), 5)
+        for options in ({}, {"gradient_accumulation_steps": 4})
+    )
+    np.testing.assert_array_equal(accumulated, plain)
+    assert len(np.unique(plain)) == np.size(plain)
+
+
+def test_steps_that_loss_scaling_skips_have_draws_of_their_own():
+    model, search = recorded(weight_decay=100.0)  # so that the scaled loss is infinite
+    before = model.classifier.get_weights()[0]
+    kind = tf.keras.mixed_precision.LossScaleOptimizer
+    optimizer = kind(tf.keras.optimizers.SGD(0.1), initial_scale=3e38)
+    draws = draws_of(model, search, optimizer, 3)
+    np.testing.assert_array_equal(model.classifier.get_weights()[0], before)
+    assert len(np.unique(draws)) == np.size(draws)
+    assert int(tf.keras.backend.get_value(model.train_steps)) == 3
+
+
+def test_another_compile_goes_on_with_the_draws():
+    model, search = recorded()
+    draws_of(model, search, tf.keras.optimizers.SGD(0.1), 2)
+    draws = draws_of(model, search, tf.keras.optimizers.SGD(0.1), 2)
+    once = draws_of(*recorded(), tf.keras.optimizers.SGD(0.1), 4)
+    np.testing.assert_array_equal(draws, once)
+
+
+class CountedSearch(WorstOfK):
+    """Counts how often Python runs it: once for each time that it is compiled."""
+
+    calls = 0
+
+    def __call__(self, *arguments):
+        self.calls += 1
+        return super().__call__(*arguments)
+
+
+def test_an_eager_step_is_compiled_once():
+    search = CountedSearch(2, BOX, SpatialWarp("gather"))
+    model = build("wo2_at", search=search, xla=True)
+    first = fit(compiled(model, run_eagerly=True), steps=3)
+    assert search.calls == 1
+    twin = compiled(build("wo2_at", warp=SpatialWarp("gather"), xla=True), run_eagerly=False)
+    assert_terms(fit(twin, steps=3), first, rtol=1e-4)

@@ -77,7 +77,7 @@ def test_a_signal_saves_a_checkpoint_and_the_run_ends_with_the_same_bits(
             commands.main(["train", *arguments])
     assert end.value.code == code
     (line,) = [one for one in capsys.readouterr().err.splitlines() if "continue" in one]
-    assert "; step 3 is saved. To continue: python scripts/train.py --model=resnet8" in line
+    assert f"; step 3 is saved. To continue: python scripts/train.py --model={small.MODEL}" in line
     resumed = train.prepare(small.parsed(*arguments))
     assert resumed.checkpoints.step == 3
     resumed.train()

@@ -10,8 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.classifiers import safety
-from spatial_keras.support import files, validation
+from spatial_keras.classifiers.keras_file import KerasFile
+from spatial_keras.classifiers.saved_model import SavedModel
+from spatial_keras.support import files
 
 
 def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tensor]:
@@ -19,8 +20,8 @@ def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tens
 
     Args:
       path: a `.keras` or `.h5` file of Keras, or the folder of a SavedModel.
-      unsafe: whether to load a model that may run code of whoever wrote it, such as one with a
-        Lambda layer.
+      unsafe: whether to load a model that holds more than what is known to be harmless, such as a
+        Lambda layer, and so may run code of whoever wrote it.
 
     Returns:
       A Keras model (of a RobustModel its classifier), or the SavedModel's signature
@@ -40,41 +41,19 @@ def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tens
     with files.failures_in_one_line(
         f"model '{path}' cannot be read; a file of another version of Keras may not be"
     ):
-        found = [] if unsafe else safety.dangers(path)
-        model = None if found else _read(path, saved_model, unsafe)
+        kind = SavedModel(path) if saved_model else KerasFile(path)
+        found = [] if unsafe else kind.dangers()
+        model = None if found else kind.load(unsafe)
     if found:
         shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         raise ValueError(
-            f"model '{path}' is not loaded: it holds {shown}, which may run code of whoever wrote "
-            "it; if you trust them, give --unsafe (in Python unsafe=True)."
+            f"model '{path}' is not loaded: it holds {shown}, which is not known to be harmless, "
+            "and may run code of whoever wrote it; if you trust them, give --unsafe (in Python "
+            "unsafe=True)."
         )
     # The class that has just been read, which a room further up registers.
     robust_model = tf.keras.utils.get_registered_object("spatial_keras>RobustModel")
     return model.classifier if robust_model and isinstance(model, robust_model) else model
-
-
-def _read(path: pathlib.Path, saved_model: bool, unsafe: bool) -> Callable[..., tf.Tensor]:
-    if saved_model:
-        return _saved_model(path)
-    return tf.keras.models.load_model(path, compile=False, safe_mode=not unsafe)
-
-
-def _saved_model(path: pathlib.Path) -> Callable[..., tf.Tensor]:
-    loaded = tf.saved_model.load(str(path))
-    signatures = list(loaded.signatures)
-    name = validation.check_name("signature", "serving_default", signatures)
-    signature = loaded.signatures[name]
-    arguments = signature.structured_input_signature[1]
-    if len(arguments) > 1:
-        raise ValueError(f"it must take images alone, it takes {', '.join(arguments)}")
-    ((argument, spec),) = arguments.items()
-
-    def classify(images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return signature(**{argument: tf.cast(images, spec.dtype)})
-
-    # A signature needs the object that it came from.
-    classify.loaded, classify.variables = loaded, signature.variables
-    return classify
 
 
 def fingerprint(model: Callable[..., tf.Tensor]) -> str:

@@ -14,7 +14,7 @@ from spatial_keras.configuration import command_line, evaluate_config
 from spatial_keras.configuration.evaluate_config import MEASURES
 from spatial_keras.experiments import evaluate, train
 from tests import small
-from tests.classifiers import safety_test
+from tests.classifiers import keras_file_test
 
 # A grid of 3 x 3 x 3 points, of 9 images, in passes of 8.
 SMALL = tuple(
@@ -255,7 +255,7 @@ def test_a_classifier_of_more_classes_is_noted(tmp_path):
 
 def test_a_run_whose_classifier_holds_code_is_refused_unless_unsafe_is_given(folder, tmp_path):
     mark = tmp_path / "it_ran"
-    safety_test.lambda_model(mark).save(folder / "classifier.keras")
+    keras_file_test.lambda_model(mark).save(folder / "classifier.keras")
     mark.unlink(missing_ok=True)
     with pytest.raises(ValueError, match="holds Lambda"):
         prepared(f"--run={folder}")

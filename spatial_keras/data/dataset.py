@@ -170,14 +170,17 @@ class Dataset:
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return batches.apply(endless).with_options(stream_options())
 
-    def check_test_images(self) -> None:
+    def check_test_images(self, number: int | None = None) -> None:
         """Reads the test images once, where they are on disk, so that a damaged one is known early.
+
+        Args:
+          number: how many, from the first on; None for all.
 
         Raises:
           ValueError: one cannot be read; which, and why, in one line.
         """
         if isinstance(self.test_images, ImagesOnDisk):
-            self.test_images.look_through()
+            self.test_images[:number].look_through()
 
     def check_batch(self, batch_size: int, seed: int, step: int) -> None:
         """Reads the images of one training batch, where they are on disk.

@@ -58,6 +58,7 @@ class RunFolder:
             raise
 
     def _open(self, alone: bool) -> None:
+        files.check_tree(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()
@@ -167,11 +168,12 @@ def read_config(path: pathlib.Path, kind: type[options.AnyConfig]) -> options.An
     """Returns the configuration of the run in a folder.
 
     Raises:
-      ValueError: there is none, or its flagfile is damaged.
+      ValueError: there is none, its flagfile is damaged, or the folder holds links, pipes, ...
     """
     file = path / FLAGS_FILE
     if not file.exists():
         raise ValueError(f"'{path}' is not the folder of a run: it has no {FLAGS_FILE}.")
+    files.check_tree(path)
     config = command_line.read(kind, file)
     for flag in options.all_flags(kind):
         if not flag.option.recorded and getattr(config, flag.field) != flag.default:

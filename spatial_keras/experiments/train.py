@@ -76,6 +76,7 @@ class Experiment:
 
     def _run(self) -> Results:
         config = self.config
+        self.dataset.check_test_images(config.test_images)
         timing = self.train()
         accuracies = self.evaluate()
         kind = "test" if config.validation_images is None else "validation"

@@ -144,7 +144,7 @@ class Page:
         command = [shlex.quote(word) for word in ("spatial-keras", "train", *texts)]
         examples = None
         with contextlib.suppress(OSError):  # it has none
-            content = (run / "examples.png").read_bytes()
+            content = files.regular(run / "examples.png").read_bytes()
             examples = markup.Picture("png", content, *_EXAMPLES, wide=True)
         return markup.Run(self._name(run), summary, list(facts.items()), command, examples)
 

@@ -62,7 +62,7 @@ def read(folder: pathlib.Path) -> Results | None:
     if not file.exists():
         return None
     try:
-        return Results.from_json(file.read_bytes())
+        return Results.from_json(files.regular(file).read_bytes())
     except (ValueError, TypeError, OSError) as error:
         raise DamagedResultsError(
             f"the results in {folder} cannot be read: {files.one_line(error)}"

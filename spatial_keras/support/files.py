@@ -121,6 +121,20 @@ def regular(
     return pathlib.Path(path)
 
 
+def check_tree(folder: pathlib.Path) -> None:
+    """Raises ReadError if a folder that is not one's own holds anything but files and folders.
+
+    Through a link one would read and write elsewhere, and a pipe or a device has no end.
+    """
+    for place, folders, names in os.walk(folder):
+        for path in (pathlib.Path(place, name) for name in (*folders, *names)):
+            with contextlib.suppress(FileNotFoundError):  # another process has just removed it
+                mode = path.lstat().st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                    kind = "a link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
+                    raise ReadError(f"'{path}' is {kind}: nothing in '{folder}' is used.")
+
+
 def read_arrays(path: str | os.PathLike, most_bytes: int) -> dict[str, np.ndarray]:
     """Returns the arrays of an `.npz` file that is not one's own.
 
@@ -224,9 +238,12 @@ class Lock:
 
     Raises:
       BusyError: another process holds it.
+      ReadError: something else is in its place.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            regular(path)  # a link would be written through
         self._path, self._lock = path, filelock.FileLock(path, timeout=0)
         holder = _text(path)  # before the file is emptied
         try:

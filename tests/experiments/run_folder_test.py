@@ -35,6 +35,19 @@ def test_the_same_flags_may_come_back(tmp_path):
     assert (tmp_path / FLAGS_FILE).read_text() == text
 
 
+@pytest.mark.parametrize("name", [".lock", "checkpoints", ".partial-evaluation", "run.flags"])
+def test_nothing_in_a_folder_leads_out_of_it(tmp_path, name):
+    RunFolder(tmp_path / "run", CONFIG, alone=False)
+    (tmp_path / "elsewhere").write_text("precious")
+    (tmp_path / "run" / name).unlink(missing_ok=True)
+    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=f"{name}' is a link: nothing in '.*run' is used"):
+        RunFolder(tmp_path / "run", CONFIG)
+    with pytest.raises(ValueError, match=f"{name}' is a link: nothing in '.*run' is used"):
+        read_config(tmp_path / "run", RunConfig)
+    assert (tmp_path / "elsewhere").read_text() == "precious"
+
+
 def test_the_order_and_the_spelling_of_flags_make_no_difference(tmp_path):
     (tmp_path / FLAGS_FILE).write_text("--steps=0800\n--pgd_step_sizes=2.0,.5,3e1\n")
     RunFolder(tmp_path, CONFIG)
@@ -138,13 +151,12 @@ def test_flags_that_are_unknown_are_one_line(tmp_path):
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("line", ["--unsafe", "--output_dir=x", "--flagfile={}"])
+@pytest.mark.parametrize("line", ["--unsafe", "--output_dir=x"])
 def test_flags_that_no_run_keeps_are_refused(tmp_path, line):
     model = tmp_path / "a.keras"
-    (tmp_path / "more.flags").write_text("--unsafe\n")
     RunFolder(tmp_path, RunConfig(model=str(model))).close()
     with (tmp_path / FLAGS_FILE).open("a") as file:
-        file.write(line.format(tmp_path / "more.flags") + "\n")
+        file.write(f"{line}\n")
     with pytest.raises(ValueError, match="is damaged: no run writes --(unsafe|output_dir)"):
         read_config(tmp_path, RunConfig)
 

@@ -187,7 +187,7 @@ def test_damaged_runs_are_named(tmp_path):
     for name in ("good", "cut", "odd"):
         add(tmp_path / name)
     (tmp_path / "cut" / "results.json").write_text("{")
-    (tmp_path / "odd" / "examples.png").mkdir()
+    (tmp_path / "odd" / "examples.png").symlink_to("/etc/passwd")
     (tmp_path / "odd" / "run.flags").write_bytes(b"\xff")
     lines = []
     page = written(tmp_path, "--nobest_run", say=lines.append)
@@ -196,6 +196,7 @@ def test_damaged_runs_are_named(tmp_path):
     assert html_pages.words(item) == lines[0].removeprefix("left out: ")
     summaries = [html_pages.words(one.find("summary/code")) for one in page.iter("details")]
     assert summaries == ["good", "odd"]
+    assert not [image for one in page.iter("details") for image in one.iter("img")]
 
 
 def test_a_folder_that_is_a_run_itself(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Folders of runs: what is found in them, and what is damaged."""
 
+import os
+
 import pytest
 
 from spatial_keras.results import folders
@@ -38,6 +40,13 @@ def test_results_that_cannot_be_opened_are_damaged(tmp_path):
     write(tmp_path / "a", None)
     (tmp_path / "a" / "results.json").mkdir()
     assert len(folders.find(tmp_path).damaged) == 1
+
+
+def test_results_that_are_no_regular_file_are_not_read(tmp_path):
+    write(tmp_path / "a", None)
+    os.mkfifo(tmp_path / "a" / "results.json")
+    (line,) = folders.find(tmp_path).damaged
+    assert "is not a regular file" in line
 
 
 def test_no_folder_is_refused(tmp_path):

@@ -116,6 +116,66 @@ def test_a_folder_in_the_place_of_a_file_is_the_reason(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
+def pipe(path):
+    os.mkfifo(path)
+
+
+def link(path):
+    path.symlink_to(path.parents[1] / "elsewhere")
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+def dangling(path):
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("make", [pipe, link, device, dangling])
+def test_only_regular_files_are_read_and_nothing_else_lies_in_a_folder(tmp_path, make):
+    (tmp_path / "elsewhere").write_text("elsewhere")
+    (tmp_path / "inner").mkdir()
+    files.check_tree(tmp_path)
+    make(tmp_path / "inner" / "file")
+    with pytest.raises(files.ReadError, match="file' is (a link|not a regular file)"):
+        files.regular(tmp_path / "inner" / "file")
+    with pytest.raises(files.ReadError, match="file' is (a link|neither a file nor a folder)"):
+        files.check_tree(tmp_path)
+    if make is link:
+        assert files.regular(tmp_path / "inner" / "file", links=True).read_text() == "elsewhere"
+        return
+    with pytest.raises((files.ReadError, FileNotFoundError)):
+        files.regular(tmp_path / "inner" / "file", links=True)
+
+
+def test_a_file_of_more_bytes_than_allowed_is_refused(tmp_path):
+    (tmp_path / "a").write_bytes(bytes(5))
+    assert files.regular(tmp_path / "a", 5) == tmp_path / "a"
+    with pytest.raises(files.ReadError, match="a' has 5 bytes, 4 are allowed"):
+        files.regular(tmp_path / "a", 4)
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(1 << 16, np.uint8))
+    assert files.read_arrays(tmp_path / "a.npz", 70_000)["a"].size == 1 << 16
+    with pytest.raises(files.ReadError, match="holds 65,664 bytes, 60,000 are allowed"):
+        files.read_arrays(tmp_path / "a.npz", 60_000)
+
+
+def test_a_lock_does_not_write_through_a_link(tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / ".lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError):
+        files.Lock(tmp_path / ".lock")
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_names_are_such_as_can_be_shown():
+    names = {"a b": "a b", "日本 👩\u200d🚀": "日本 👩\u200d🚀", "\x1b[2J\n": r"\x1b[2J\n"}
+    names |= {os.fsdecode(b"caf\xe9"): r"caf\udce9", "a\u202eb": r"a\u202eb"}
+    for name, shown in names.items():
+        assert files.presentable(name) == shown
+        shown.encode()
+
+
 def test_a_path_without_the_suffix_is_named():
     files.check_suffix("--output", "a/b.c.json", ".json")
     for path in ("a", "a.html", ".json", "a/.json", "a/..json", "a.json/", "json", "a.json.gz"):

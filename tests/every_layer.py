@@ -40,6 +40,7 @@ _ARGUMENTS = {
 _OPTIONS = {
     "GroupNormalization": {"groups": 3},
     "IntegerLookup": {"vocabulary": [1, 2]},
+    "MaxNumBoundingBoxes": {"bounding_box_format": "xyxy"},
     "MelSpectrogram": {"fft_length": 8, "sequence_stride": 4, "num_mel_bins": 3},
     "Normalization": {"mean": 0.5, "variance": 2.0},
     "RandomElasticTransform": {"factor": 1.0},
@@ -50,6 +51,7 @@ _OPTIONS = {
 _IMAGES, _SERIES = tf.ones([2, 8, 8, 3]), tf.ones([2, 8, 3])
 _OF_DIMENSIONS = {"1": _SERIES, "2": _IMAGES, "3": tf.ones([2, 6, 6, 6, 3])}
 _TEXTS, _CLASSES = tf.constant([["a"], ["c"]]), tf.constant([[1, 2], [0, 1]])
+_BOXES = {"boxes": tf.zeros([2, 4, 4]), "labels": tf.zeros([2, 4])}
 _INPUTS = (
     (
         "Add AdditiveAttention Attention Average Concatenate Dot Maximum Minimum Multiply Subtract",
@@ -62,9 +64,10 @@ _INPUTS = (
     ("Hashing StringLookup TextVectorization", (_TEXTS,)),
     ("HashedCrossing", ((_TEXTS[:, 0], _TEXTS[:, 0]),)),
     ("RepeatVector", (tf.ones([2, 8]),)),
-    ("MelSpectrogram STFTSpectrogram", (tf.ones([2, 64]),)),
+    ("MelSpectrogram", (tf.ones([2, 64]),)),
+    ("STFTSpectrogram", (tf.ones([2, 64, 1]),)),
     ("CutMix MixUp", ({"images": _IMAGES, "labels": tf.one_hot([0, 1], 3)},)),
-    ("MaxNumBoundingBoxes", ({"boxes": tf.zeros([2, 4, 4]), "labels": tf.zeros([2, 4])},)),
+    ("MaxNumBoundingBoxes", ({"images": _IMAGES, "bounding_boxes": _BOXES},)),
 )
 
 

@@ -131,14 +131,19 @@ def test_a_pipe_is_refused(tmp_path):
         loading.load(path)
 
 
+def operations(layer, arguments):
+    """The operations of a layer, as an export writes them."""
+    function = tf.function(lambda *inputs: layer(*inputs)).get_concrete_function(*arguments)
+    graph = function.graph.as_graph_def()
+    inner = (node for function in graph.library.function for node in function.node_def)
+    return {node.op for node in (*graph.node, *inner)}
+
+
 @pytest.mark.slow
-def test_every_layer_of_keras_only_computes(tmp_path):
-    module = tf.Module()
-    for number, kind in enumerate(every_layer.KINDS):
-        layer, arguments = every_layer.call(kind)
-        function = tf.function(lambda *inputs, layer=layer: layer(*inputs))
-        function.get_concrete_function(*arguments)
-        setattr(module, f"layer{number}", layer)
-        setattr(module, f"function{number}", function)
-    tf.saved_model.save(module, str(tmp_path))
-    assert SavedModel(tmp_path).dangers() == []
+def test_every_layer_of_keras_only_computes():
+    unknown = {
+        kind.__name__: operations(*every_layer.call(kind)) - harmless.names("operations")
+        for kind in every_layer.KINDS
+        if kind is not tf.keras.layers.InputLayer  # which cannot be called
+    }
+    assert {name: found for name, found in unknown.items() if found} == {}

@@ -88,11 +88,11 @@ def test_a_table_is_of_its_runs(tmp_path, trained):
     text = (tmp_path / "table.md").read_text()
     assert text == made.to_markdown()
     for said in (
-        "digits", "resnet8, width 0.125", " 6 steps", "batch size 16", "9 test images",
+        "digits", "small.keras, width 1", " 6 steps", "batch size 16", "9 test images",
         "seeds 0, 1, 2", "python 3, numpy 1 and python 3, numpy 2", "python table.py --a='b c'",
     ):  # fmt: skip
         assert said in text
-    folders = {f"resnet8_{defense}_seed{seed}" for defense, seed in trained}
+    folders = {f"small_{defense}_seed{seed}" for defense, seed in trained}
     assert {file.name for file in tmp_path.iterdir()} == {*folders, "table.md", "table.csv"}
 
 
@@ -187,7 +187,7 @@ def test_damaged_results_are_made_again(tmp_path, trained):
     prepared(tmp_path, "--seeds=1").run("", str)
     del trained[:]
     for content in ("", "null", "[]", "{}", '{"accuracies": {"grid": NaN}}'):
-        (tmp_path / "resnet8_std_seed0" / "results.json").write_text(content)
+        (tmp_path / "small_std_seed0" / "results.json").write_text(content)
         lines = []
         prepared(tmp_path, "--seeds=1").run("", lines.append)
         assert "the run is evaluated again" in lines[1]
@@ -220,7 +220,7 @@ def test_flags_reach_the_runs_that_they_have_an_effect_on(tmp_path):
 def test_the_default_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table.prepare(parsed(*TABLE, "--seeds=1"))
-    assert pathlib.Path("runs/tables/digits/resnet8_wo2_kl_seed0/run.flags").exists()
+    assert pathlib.Path("runs/tables/digits/small_wo2_kl_seed0/run.flags").exists()
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_the_folder_of_another_table_is_refused_as_it_is(tmp_path):
     prepared(tmp_path, "--defenses=wo2_kl", "--seeds=1")
     with pytest.raises(ValueError, match="--steps is 6 there, 7 here"):
         prepared(tmp_path, "--steps=7", "--seeds=1")
-    assert [file.name for file in tmp_path.iterdir()] == ["resnet8_wo2_kl_seed0"]
+    assert [file.name for file in tmp_path.iterdir()] == ["small_wo2_kl_seed0"]
 
 
 def test_the_folder_of_a_run_or_of_a_search_is_refused(tmp_path):
@@ -287,7 +287,7 @@ def test_a_run_in_a_table_is_the_run_alone(tmp_path):
     prepared(tmp_path / "table", "--defenses=wo2_kl", "--seeds=1").run("", lines.append)
     options = ("--test_images=9", f"--output_dir={tmp_path / 'alone'}")
     alone = train.prepare(small.parsed(*small.RUN, *options)).run()
-    folder = tmp_path / "table" / "resnet8_wo2_kl_seed0"
+    folder = tmp_path / "table" / "small_wo2_kl_seed0"
     found = train.prepare(
         small.parsed(f"--flagfile={folder / 'run.flags'}", f"--output_dir={folder}")
     )

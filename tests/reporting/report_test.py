@@ -116,7 +116,7 @@ def test_a_run_is_told_in_full(tmp_path):
         "of them beyond it": "-", **VERSIONS,
     }  # fmt: skip
     python, script, *arguments = shlex.split(html_pages.words(first.find("pre")))
-    assert (python, script) == ("python", "scripts/train.py")
+    assert (python, script) == ("spatial-keras", "train")
     run = small.parsed(*arguments)
     assert (run.defense, run.seed, run.lambda_) == ("wo10_kl", 3, 2)
     assert (run.width, run.steps) == (0.25, 800)

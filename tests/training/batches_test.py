@@ -203,3 +203,22 @@ def test_a_frozen_classifier_with_weight_decay_keeps_its_weights():
     robust.fit(X, Y, verbose=0)
     for one, other in zip(classifier.get_weights(), before):
         np.testing.assert_array_equal(one, other)
+
+
+def test_class_weights_under_floatx_float64():
+    """Plain Keras is the oracle."""
+    tf.keras.backend.set_floatx("float64")
+    try:
+        plain, classifier = network(), network()
+        robust = sk.RobustModel(classifier, sk.WorstOfK(2), cross_entropy="worst")
+        natural = sk.RobustModel(classifier, cross_entropy="natural")
+        loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        options = {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5, 3: 3.0}, "shuffle": False, "verbose": 0}
+        losses = []
+        for one, of_labels in ((plain, loss), (natural, None), (robust, None)):
+            one.compile(tf.keras.optimizers.SGD(1e-9), of_labels, jit_compile=False)
+            losses.append(one.fit(X, Y, batch_size=BATCH, **options).history["loss"][0])
+    finally:
+        tf.keras.backend.set_floatx("float32")
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert np.isfinite(losses[2])

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import spatial_keras
-from spatial_keras.commands import running
+from spatial_keras.commands import own_modules, running
 from spatial_keras.configuration import command_line
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.configuration.options import Config
@@ -21,7 +21,7 @@ from spatial_keras.configuration.report_config import ReportConfig
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.table_config import TableConfig
 from spatial_keras.configuration.tune_config import TuneConfig
-from spatial_keras.support import validation
+from spatial_keras.support import environment, validation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         validation.check_name("command", name, COMMANDS)
     command = COMMANDS[name]
     if {*_HELP} & {*flags}:
+        with running.mistakes_refused(), environment.quiet_tensorflow():
+            own_modules.load(flags)
         sys.stdout.write(_help(name, command))
     else:
         running.run(lambda: importlib.import_module(f"{__name__}.{name}"), command.config, flags)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
+from spatial_keras.commands import own_modules
 from spatial_keras.configuration import command_line, options
 from spatial_keras.configuration.options import Config
 from spatial_keras.experiments import interruption
@@ -35,7 +36,7 @@ def run(load: Callable[[], ModuleType], kind: type[Config], arguments: Sequence[
     with interruption.handled():
         with interruption.at_once(), environment.quiet_tensorflow():
             with mistakes_refused(OSError):
-                config = command_line.parse(kind, arguments)
+                config = command_line.parse(kind, own_modules.load(arguments))
             main = load().main
             from absl import logging  # loaded by TensorFlow
 

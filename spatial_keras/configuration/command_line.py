@@ -102,4 +102,6 @@ def help_text(kind: type[Config]) -> str:
         lines.append(f"  --{flag.name}: {flag.option.help}{default}")
     about = "Read flags from a file, one a line; flags/... may be one of the package's."
     groups["Flagfiles"] = [f"  --flagfile=FILE: {about}"]
+    about = "Import a module of your own first, whose searches and methods flags may then name."
+    groups["Your own code"] = [f"  --import=MODULE: {about}"]
     return "".join(f"\n{group}:\n" + "\n".join(lines) + "\n" for group, lines in groups.items())

@@ -115,6 +115,7 @@ class EvaluateConfig(Config):
         "The grid's points in tx, ty and rotation; default: 5,5,31.",
         count=3,
         low=1,
+        check=grid_search.check_counts,
     )
     attack_steps: int = option(
         10,
@@ -179,7 +180,6 @@ class EvaluateConfig(Config):
         if "attack" in self.measures and "grid" not in self.measures:
             raise ValueError("measure 'attack' starts from 'grid': measure that too.")
         self.check_effects()
-        grid_search.check_counts("--grid_counts", self.grid_counts or ())
         if self.input_range[0] == self.input_range[1]:
             raise ValueError("--input_range must be two different numbers.")
         self._check_parts()

@@ -41,6 +41,8 @@ def _expanded(
     rest = iter(arguments)
     for argument in rest:
         name, equals, value = argument.partition("=")
+        if within and name in ("--import", "-import"):
+            raise ValueError(f"{within[-1]}: --import runs code, and is taken as typed only.")
         if name not in ("--flagfile", "-flagfile"):
             yield argument
             continue

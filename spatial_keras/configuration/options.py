@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from spatial_keras.support import validation
@@ -24,7 +24,7 @@ _UNITS = {"h": 3600, "m": 60, "s": 1}
 _TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 # Begins the names of data sets that are folders of images.
 FOLDER = "folder:"
-_NESTED, _OPTION = "nested", "option"
+_NESTED, _OPTION, _REGISTERED = "nested", "option", "registered"
 
 AnyConfig = TypeVar("AnyConfig", bound="Config")
 
@@ -47,6 +47,7 @@ class Option:
       percent: whether a percentage, such as "10%", is allowed in the place of a number.
       is_path: whether it is a path, or folder:PATH; a ~ at its beginning is the home.
       recorded: whether results may depend on it; the others say where files lie or what is shown.
+      check: check(name, value) raises ValueError or TypeError for what these let pass.
     """
 
     group: str
@@ -62,11 +63,21 @@ class Option:
     percent: bool = False
     is_path: bool = False
     recorded: bool = True
+    check: Callable[[str, Any], Any] | None = None
 
 
 def option(default: Any, group: str, help: str, **limits: Any) -> Any:
     """Returns a field of a configuration; see `Option` for the limits."""
     return dataclasses.field(default=default, metadata={_OPTION: Option(group, help, **limits)})
+
+
+def registered(flags: Callable[[], Iterable[Flag]]) -> Any:
+    """Returns a field of pairs (flag's name, value): of the flags set, of those that there are.
+
+    Args:
+      flags: returns the flags, whose default is None.
+    """
+    return dataclasses.field(default=(), metadata={_REGISTERED: flags})
 
 
 def nested(kind: type[Config], without: Collection[str] = (), **defaults: Any) -> Any:
@@ -95,6 +106,7 @@ class Flag:
       default: its default value.
       option: its group, help and limits.
       owner: the field of the nested configuration that it belongs to, if any.
+      is_pair: whether the field holds pairs, of which it is one (`registered`).
     """
 
     name: str
@@ -104,6 +116,7 @@ class Flag:
     default: Any
     option: Option
     owner: str | None = None
+    is_pair: bool = False
 
     @property
     def is_switch(self) -> bool:
@@ -158,6 +171,8 @@ class Flag:
                     raise ValueError(f"--{self.name} has '{each}' {value.count(each)} times.")
         else:
             self._check_one(value)
+        if option.check is not None:
+            option.check(f"--{self.name}", value)
 
     def _check_one(self, value: Any) -> None:
         option, name = self.option, f"--{self.name}"
@@ -221,7 +236,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for flag in own_flags(type(self)):
-            flag.check(getattr(self, flag.field))
+            flag.check(_value(self, flag))
         self.check()
 
     def check(self) -> None:
@@ -236,22 +251,22 @@ class Config:
         return typed
 
     def without_effect(self) -> Mapping[str, str]:
-        """Returns the fields that have no effect beside the others, each with when or why.
+        """Returns the flags that have no effect beside the others, each with when or why.
 
         It goes on after "has no effect ", such as "with --nobest_run".
         """
         return {}
 
     def check_effects(self, without_effect: Mapping[str, str] | None = None) -> None:
-        """Raises ValueError if a field is set that has no effect.
+        """Raises ValueError if a flag is set that has no effect.
 
         Args:
-          without_effect: such fields; those of this configuration by default.
+          without_effect: such flags; those of this configuration by default.
         """
         reasons = self.without_effect() if without_effect is None else without_effect
         for flag in own_flags(type(self)):
-            if flag.field in reasons and getattr(self, flag.field) != flag.default:
-                raise ValueError(f"--{flag.name} has no effect {reasons[flag.field]}.")
+            if flag.name in reasons and _value(self, flag) != flag.default:
+                raise ValueError(f"--{flag.name} has no effect {reasons[flag.name]}.")
 
     def texts(self) -> dict[str, str]:
         """Returns what the results depend on: flag -> text, of the flags that are set."""
@@ -306,6 +321,9 @@ def own_flags(kind: type[Config]) -> Iterator[Flag]:
             name = field.name.rstrip("_")
             option = field.metadata[_OPTION]
             yield Flag(name, field.name, element, is_tuple, field.default, option)
+        elif _REGISTERED in field.metadata:
+            for flag in field.metadata[_REGISTERED]():
+                yield dataclasses.replace(flag, field=field.name, is_pair=True)
 
 
 def all_flags(kind: type[Config]) -> list[Flag]:
@@ -328,7 +346,11 @@ def build(kind: type[AnyConfig], values: Mapping[str, Any]) -> AnyConfig:
     inner: dict[str, dict[str, Any]] = {}
     for flag in all_flags(kind):
         place = own if flag.owner is None else inner.setdefault(flag.owner, {})
-        place[flag.field] = values[flag.name]
+        value = values[flag.name]
+        if not flag.is_pair:
+            place[flag.field] = value
+        elif value is not None:
+            place[flag.field] = (*place.get(flag.field, ()), (flag.name, value))
     for field in dataclasses.fields(kind):
         if field.name in inner:
             own[field.name] = field.metadata[_NESTED][0](**inner[field.name])
@@ -381,4 +403,5 @@ def contrast(there: Mapping[str, str], here: Mapping[str, str]) -> str:
 
 
 def _value(config: Config, flag: Flag) -> Any:
-    return getattr(config if flag.owner is None else getattr(config, flag.owner), flag.field)
+    value = getattr(config if flag.owner is None else getattr(config, flag.owner), flag.field)
+    return dict(value).get(flag.name) if flag.is_pair else value

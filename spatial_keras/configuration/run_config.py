@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from spatial_keras.configuration import choices, options, shared_options
-from spatial_keras.configuration.options import Config, option
+from spatial_keras.configuration.options import Config, Flag, Option, option
 from spatial_keras.training.search import SEARCHES
 
 if TYPE_CHECKING:
@@ -19,6 +20,17 @@ LARGEST_SEED = 2**31 - 1
 STEPS, LEAST_STEPS, FOLDER_EPOCHS = 80_000, 1_000, 100
 # What nobody can mean, and no memory holds.
 MOST_CANDIDATES = 10**4
+# What a search says of an argument that is a flag, beside its name, kind and help.
+_LIMITS = ("count", "choices", "low", "most", "check")
+
+
+def _search_flags() -> Iterator[Flag]:
+    """Yields the flags that searches have for their arguments."""
+    for search in SEARCHES.values():
+        for name, argument in search.flags().items():
+            limits = {limit: getattr(argument, limit) for limit in _LIMITS}
+            about = Option("Defense", argument.help, **limits)
+            yield Flag(name, name, argument.kind, argument.count is not None, None, about)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,28 +128,7 @@ class RunConfig(Config):
         high=1,
         exclusive_high=True,
     )
-    pgd_step_sizes: tuple[float, ...] | None = option(
-        None,
-        "Defense",
-        "Of pgd's steps in tx, ty (pixels) and rotation (degrees), e.g. 2,2,2, the original's; "
-        "default: a quarter of each bound.",
-        count=3,
-        low=0,
-        most=shared_options.LARGEST_SIZE,
-    )
-    pgd_start: str | None = option(
-        None,
-        "Defense",
-        "Where pgd starts: at a random point or at the untouched image; default: random.",
-        choices=("random", "zero"),
-    )
-    grid_counts: tuple[int, ...] | None = option(
-        None,
-        "Defense",
-        "Points in tx, ty and rotation that grid searches in training; default: 5,5,31.",
-        count=3,
-        low=1,
-    )
+    search_options: tuple[tuple[str, Any], ...] = options.registered(_search_flags)
     max_rotation: float = option(
         30.0, "Defense", "Largest rotation either way, in degrees.", low=0, most=180
     )
@@ -247,10 +238,6 @@ class RunConfig(Config):
         if self.max_time is not None:
             options.seconds(self.max_time)
         self._check_steps()
-        for name, search_option in _SEARCH_OPTIONS.items():
-            value = getattr(self, name)
-            if value is not None and search_option.check:
-                search_option.check(f"--{name}", value)
         search = self.row.search
         if search is not None and search.num_candidates > search.most_candidates:
             raise ValueError(
@@ -291,12 +278,10 @@ class RunConfig(Config):
     @property
     def row(self) -> Defense:
         """The row of the table of defenses, with what the flags say of its search."""
-        set_ones = {name: getattr(self, name) for name in _SEARCH_OPTIONS}
-        set_ones = {name: value for name, value in set_ones.items() if value is not None}
-        return find_defense(self.defense).with_options(set_ones)
+        return find_defense(self.defense).with_options(dict(self.search_options))
 
     def without_effect(self) -> dict[str, str]:
-        """Returns the fields that have no effect on the defense, and why."""
+        """Returns the flags that have no effect on the defense, and why."""
         defense = find_defense(self.defense)
         found = {
             name: f"it does not search by {search.prefix}"
@@ -305,7 +290,7 @@ class RunConfig(Config):
             if type(defense.search) is not search
         }
         if defense.regularizer is None:
-            found["lambda_"] = "its loss has no regularizer"
+            found["lambda"] = "its loss has no regularizer"
         if not defense.searches:
             found["search_from"] = "it does not search"
         return {name: f"on defense '{self.defense}': {reason}" for name, reason in found.items()}
@@ -374,8 +359,11 @@ class RunConfig(Config):
     def for_defense(self, defense: Defense, **changes: Any) -> RunConfig:
         """Returns this run with another defense, without the flags that have no effect on it."""
         other = dataclasses.replace(self, defense=defense.name)
-        unset = {name: _FIELDS[name].default for name in other.without_effect()}
-        return dataclasses.replace(other, **unset, **changes)
+        without = other.without_effect()
+        fields = {flag.name: flag.field for flag in options.own_flags(RunConfig)}
+        unset = {fields[name]: _FIELDS[fields[name]].default for name in without}
+        kept = tuple(pair for pair in self.search_options if pair[0] not in without)
+        return dataclasses.replace(other, **{**unset, "search_options": kept, **changes})
 
 
 def find_defense(name: str) -> Defense:
@@ -390,7 +378,3 @@ def find_defense(name: str) -> Defense:
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
-# The fields that are arguments of searches.
-_SEARCH_OPTIONS = {
-    name: option for search in SEARCHES.values() for name, option in search.flags().items()
-}

@@ -106,11 +106,6 @@ class GradientSearch(Search):
         """S-PGD-n."""
         return f"S-PGD-{self.steps}"
 
-    @property
-    def num_candidates(self) -> int:
-        """The number of steps."""
-        return self.steps
-
     def check_objective(self, objective: losses.Objective) -> None:
         """Raises ValueError if the objective has no gradient at the start; see `Search`."""
         if objective.reference == "natural" and self.start == "zero":

@@ -68,7 +68,7 @@ class Search:
       prefix: begins the names of its rows in the table of defenses, such as "wo"; small letters.
       number: the argument that the number in these names is, such as "k" in "wo10_kl"; None if
         there is none.
-      num_candidates: how many candidates it judges for each image.
+      num_candidates: how many candidates it judges for each image; by default that number.
       passes_per_candidate: passes of the network that one costs (`training.passes`).
       most_candidates: more than these nobody can mean.
       needs_gradient: whether its warp must be differentiable in the parameters.
@@ -81,7 +81,6 @@ class Search:
 
     prefix: ClassVar[str]
     number: ClassVar[str | None] = None
-    num_candidates: int
     passes_per_candidate: ClassVar[int] = 1
     most_candidates: ClassVar[int] = 10_000
     needs_gradient: ClassVar[bool] = False
@@ -103,6 +102,11 @@ class Search:
         """Its name as people write it, such as "Wo-10"."""
         number = "" if self.number is None else f"-{self.arguments[self.number]}"
         return f"{self.prefix}{number}"
+
+    @property
+    def num_candidates(self) -> int:
+        """How many candidates it judges for each image, or steps it takes."""
+        return self.arguments[self.number]
 
     @property
     def searches(self) -> bool:
@@ -252,14 +256,17 @@ def register_search(package: str) -> Callable[[_Kind], _Kind]:
       package: of the class, in saved models (`tf.keras.utils.register_keras_serializable`).
 
     Raises:
-      TypeError: the class does not say its prefix and its number of candidates.
+      TypeError: the class does not say its prefix, or how many candidates it judges.
       ValueError: the prefix is not of small letters, or is that of another class.
     """
 
     def register(search: _Kind) -> _Kind:
-        for name in ("prefix", "num_candidates"):
-            if not hasattr(search, name):
-                raise TypeError(f"search {search.__name__} needs '{name}' to be found by name.")
+        counts = search.number or search.num_candidates is not Search.num_candidates
+        if not hasattr(search, "prefix") or not counts:
+            raise TypeError(
+                f"search {search.__name__} needs 'prefix', and 'number' or 'num_candidates', to be "
+                "found by name."
+            )
         if not re.fullmatch("[a-z]+", search.prefix) or search.prefix == "std":
             raise ValueError(f"prefix must be small letters, not 'std', got '{search.prefix}'.")
         validation.check_unclaimed("prefix", search.prefix, search, SEARCHES)

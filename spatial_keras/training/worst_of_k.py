@@ -52,11 +52,6 @@ class WorstOfK(Search):
         """Wo-k."""
         return f"Wo-{self.k}"
 
-    @property
-    def num_candidates(self) -> int:
-        """The number of draws."""
-        return self.k
-
     def candidates(self, batch_size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns k draws for each image; see `Search`."""
         return self.transformations.sample_batch(seed, batch_size, [self.k])

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from spatial_keras.configuration import command_line
+from spatial_keras.configuration import command_line, options
 from spatial_keras.configuration.options import Config, option
 from spatial_keras.configuration.run_config import RunConfig
 
@@ -27,9 +27,9 @@ def test_help_names_every_flag_in_its_group():
     titles = ("Data", "Network", "Defense", "Training", "Execution", "Output")
     places = [text.index(f"\n{title}:") for title in titles]
     assert places == sorted(places)
-    for field in dataclasses.fields(RunConfig):
-        group = titles.index(field.metadata["option"].group)
-        place = text.index(f"--{field.name.rstrip('_')}: {field.metadata['option'].help}")
+    for flag in options.own_flags(RunConfig):
+        group = titles.index(flag.option.group)
+        place = text.index(f"--{flag.name}: {flag.option.help}")
         assert places[group] < place < (*places, len(text))[group + 1]
 
 

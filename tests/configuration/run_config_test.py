@@ -46,32 +46,32 @@ def test_what_is_no_percentage_is_refused(text, message):
 @pytest.mark.parametrize(
     ("defense", "names"),
     [
-        ("std", {"lambda_", "search_from", "pgd_step_sizes", "pgd_start", "grid_counts"}),
-        ("std_star", {"lambda_", "search_from", "pgd_step_sizes", "pgd_start", "grid_counts"}),
+        ("std", {"lambda", "search_from", "pgd_step_sizes", "pgd_start", "grid_counts"}),
+        ("std_star", {"lambda", "search_from", "pgd_step_sizes", "pgd_start", "grid_counts"}),
         ("wo1_kl", {"search_from", "pgd_step_sizes", "pgd_start", "grid_counts"}),
-        ("wo2_at", {"lambda_", "pgd_step_sizes", "pgd_start", "grid_counts"}),
+        ("wo2_at", {"lambda", "pgd_step_sizes", "pgd_start", "grid_counts"}),
         ("wo10_kl", {"pgd_step_sizes", "pgd_start", "grid_counts"}),
         ("pgd5_l2", {"grid_counts"}),
-        ("grid_at", {"lambda_", "pgd_step_sizes", "pgd_start"}),
+        ("grid_at", {"lambda", "pgd_step_sizes", "pgd_start"}),
     ],
 )
 def test_what_has_no_effect_on_a_defense(defense, names):
     values = {
-        "lambda_": 2.0, "search_from": 0.5, "pgd_step_sizes": (1.0, 1.0, 1.0),
-        "pgd_start": "random", "grid_counts": (3, 3, 3),
+        "lambda": "2", "search_from": "0.5", "pgd_step_sizes": "1,1,1", "pgd_start": "random",
+        "grid_counts": "3,3,3",
     }  # fmt: skip
+    flags = {name: f"--{name}={value}" for name, value in values.items()}
     assert RunConfig(defense=defense).without_effect().keys() == names
-    for name, value in values.items():
-        config = RunConfig(defense=defense, **{name: value})
+    for name, flag in flags.items():
+        config = small.parsed(f"--defense={defense}", flag)
         if name in names:
-            with pytest.raises(ValueError, match=f"^--{name.rstrip('_')} has no effect on"):
+            with pytest.raises(ValueError, match=f"^--{name} has no effect on"):
                 config.check_effects()
         else:
             config.check_effects()
-    every = RunConfig(**values)
-    kept = {name: value for name, value in values.items() if name not in names}
-    expected = RunConfig(defense=defense, seed=4, **kept)
-    assert every.for_defense(defenses.get(defense), seed=4) == expected
+    kept = [flag for name, flag in flags.items() if name not in names]
+    expected = small.parsed(f"--defense={defense}", "--seed=4", *kept)
+    assert small.parsed(*flags.values()).for_defense(defenses.get(defense), seed=4) == expected
 
 
 def test_a_default_batch_takes_all_images_where_they_are_fewer():

@@ -18,7 +18,9 @@ from spatial_keras.results.folders import FLAGS_FILE
 from spatial_keras.support import files
 from tests.made_results import results
 
-CONFIG = RunConfig(defense="wo10_kl", steps=800, pgd_step_sizes=(2.0, 0.5, 30.0))
+CONFIG = RunConfig(
+    defense="wo10_kl", steps=800, search_options=(("pgd_step_sizes", (2.0, 0.5, 30.0)),)
+)
 
 
 def test_flags_are_kept_as_a_flagfile(tmp_path):
@@ -58,7 +60,7 @@ def test_the_order_and_the_spelling_of_flags_make_no_difference(tmp_path):
     ("changes", "message"),
     [
         ({"steps": 801}, "--steps is 800 there, 801 here"),
-        ({"pgd_step_sizes": None}, "--pgd_step_sizes is 2,0.5,30 there, not set here"),
+        ({"search_options": ()}, "--pgd_step_sizes is 2,0.5,30 there, not set here"),
         ({"lambda_": 1.0}, "--lambda is not set there, 1.0 here"),
     ],
 )

@@ -15,7 +15,7 @@ from spatial_keras.models import batch_norm
 from spatial_keras.training import optimizers
 from spatial_keras.training.robust_model import RobustModel
 
-# What a network takes from its training images, it takes from so many of them.
+# What a network takes from its training images, it takes from about so many of them.
 _IMAGES_TO_ADAPT_TO = 5000
 POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 
@@ -75,7 +75,9 @@ def _first_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Mode
         input_shape=dataset.input_shape,
         **({"weights": config.weights} if config.is_application else {"width": config.width}),
     )
-    models.adapt(classifier, dataset.train_images[:_IMAGES_TO_ADAPT_TO])
+    # Not the first ones: the images of a folder come class by class.
+    every = max(1, len(dataset.train_images) // _IMAGES_TO_ADAPT_TO)
+    models.adapt(classifier, dataset.train_images[::every])
     return classifier
 
 

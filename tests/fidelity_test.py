@@ -19,7 +19,9 @@ BATCH, STEPS, COUNTS = 6, 2, (2, 1, 3)
 # No whole numbers: on whole pixels the derivative is one-sided.
 BOX = TransformationSet(2.3, 1.7, 25)
 DECAY = 2e-4
-ROWS = [pair for search in (f"pgd{STEPS}", "grid") for pair in oracles.searching_rows(search)]
+# Each row of the table with one of the two, by turns.
+BY_STEPS, BY_GRID = (list(oracles.searching_rows(search)) for search in (f"pgd{STEPS}", "grid"))
+ROWS = BY_STEPS[::2] + BY_GRID[1::2]
 
 IMAGES, LABELS = oracles.images(BATCH), oracles.labels(BATCH)
 

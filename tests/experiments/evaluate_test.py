@@ -161,14 +161,14 @@ def test_a_map_killed_before_its_accuracy_was_written_can_be_resumed(folder, mon
     expected = prepared(*options).run().outcomes["grid"]
     margins = np.load(folder / "evaluation_map" / "margins.npy")
     shutil.rmtree(folder / "evaluation_map")
-    grid = evaluation.Evaluator.grid
+    grid_map = evaluation.Evaluator.grid_map
 
     def stop(*args, **kwargs):
-        grid(*args, **kwargs)
+        grid_map(*args, **kwargs)
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(evaluation.Evaluator, "grid", stop)
+        patch.setattr(evaluation.Evaluator, "grid_map", stop)
         with pytest.raises(KilledError):
             prepared(*options).run()
     found = prepared(*options, "--resume").run().outcomes["grid"]

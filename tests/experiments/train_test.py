@@ -152,9 +152,8 @@ def test_flags_of_the_search_reach_it(tmp_path, options, expected):
     assert small.parsed(f"--flagfile={file}", f"--output_dir={file.parent}") == run.config
 
 
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [
+def test_mistakes_are_refused_in_one_line(tmp_path):
+    for option, message in [
         ("--defense=wo10_lk", "unknown defense 'wo10_lk': did you mean 'wo10_"),
         ("--defense=wo0_kl", "k must be at least 1"),
         ("--dataset=digit", "did you mean 'digits'"),
@@ -202,13 +201,13 @@ def test_flags_of_the_search_reach_it(tmp_path, options, expected):
         ("--defense=grid_kl --grid_counts=3,3", "^--grid_counts must be 3 integers .* '3,3'"),
         ("--defense=grid_kl --grid_counts=3,3,2.5", "^--grid_counts must be 3 integers"),
         ("--defense=grid_kl --grid_counts=3,0,5", "must be at least 1, got 0"),
-    ],
-)
-def test_mistakes_are_refused_in_one_line(tmp_path, option, message):
-    with pytest.raises((ValueError, TypeError), match=message) as error:
-        train.prepare(small.parsed(*small.RUN, *option.split(), f"--output_dir={tmp_path / 'run'}"))
-    assert "\n" not in str(error.value)
-    assert not (tmp_path / "run").exists()
+    ]:
+        with pytest.raises((ValueError, TypeError), match=message) as error:
+            train.prepare(
+                small.parsed(*small.RUN, *option.split(), f"--output_dir={tmp_path / 'run'}")
+            )
+        assert "\n" not in str(error.value)
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_another_run_is_refused(tmp_path):

@@ -147,18 +147,15 @@ def test_a_zero_bound_collapses_the_grid(bounds, points):
     np.testing.assert_array_equal(np.abs(grid).max(axis=0), bounds)
 
 
-@pytest.mark.parametrize(
-    "counts, error, message",
-    [
+def test_grid_refuses_bad_counts():
+    for counts, error, message in [
         ((0, 5, 5), ValueError, "^number of points in tx must be at least 1, got 0"),
         ((5, 5, 2.0), TypeError, "^number of points in rotation must be .* got 2.0"),
         ((5, 5), ValueError, r"^counts must be 3, for tx, ty, rotation, got \(5, 5\)"),
         (775, ValueError, "^counts must be 3, .* got 775"),
-    ],
-)
-def test_grid_refuses_bad_counts(counts, error, message):
-    with pytest.raises(error, match=message):
-        TransformationSet().grid(counts)
+    ]:
+        with pytest.raises(error, match=message):
+            TransformationSet().grid(counts)
 
 
 @pytest.mark.parametrize("number", [3, 7, 31])

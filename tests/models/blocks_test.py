@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from spatial_keras import models
 from tests.models.networks import layers_of, random_images, randomize
+from tests.pairwise import pairwise
 
 layers = tf.keras.layers
 SHAPE = (20, 17, 3)
@@ -27,9 +28,11 @@ every_family = pytest.mark.parametrize("name", ["resnet8", "vgg11", "airbench"])
 drawn_family = pytest.mark.parametrize("name", ["resnet8", "vgg11"])
 
 
-@every_family
-@pytest.mark.parametrize("size", [(32, 32, 3), (28, 28, 1), (17, 21, 4)])
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pairwise(
+    name=["resnet8", "vgg11", "airbench"],
+    size=[(32, 32, 3), (28, 28, 1), (17, 21, 4)],
+    policy=["float32", "mixed_float16"],
+)
 def test_standardizes_each_image(name, size, policy):
     tf.keras.mixed_precision.set_global_policy(policy)
     model = small(name, input_shape=size)

@@ -234,16 +234,13 @@ def test_computes_in_float32_under_mixed_precision():
     np.testing.assert_array_equal(samples, GridSampler()(images, matrices))
 
 
-@pytest.mark.parametrize(
-    "build, error, message",
-    [
+def test_refuses_bad_options():
+    for build, error, message in [
         (lambda: GridSampler("polr"), ValueError, "unknown coordinates 'polr': did you mean 'pol"),
         (lambda: GridSampler(size=(3, 0)), ValueError, "size must be at least 1, got 0"),
         (lambda: GridSampler(size=(3.0, 2)), TypeError, "size must be an integer, got 3.0"),
         (lambda: GridSampler(size=3), ValueError, "size must be two, rows and columns, got 3"),
         (lambda: TransformMatrix("rigd"), ValueError, "unknown kind of transformation 'rigd': did"),
-    ],
-)
-def test_refuses_bad_options(build, error, message):
-    with pytest.raises(error, match=f"^{message}"):
-        build()
+    ]:
+        with pytest.raises(error, match=f"^{message}"):
+            build()

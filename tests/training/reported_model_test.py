@@ -17,7 +17,6 @@ from tests.robust_models import (
     build_fixed,
     compiled,
     evaluate,
-    every_row,
     fit,
     images,
     labels,
@@ -25,7 +24,7 @@ from tests.robust_models import (
 )
 
 
-@every_row
+@pytest.mark.parametrize("name", ["std", "std_star", "wo3_at", "wo3_alp_nat", "wo3_kl"])
 def test_what_is_reported(name):
     row, model = oracles.row(name), compiled(build(name))
     names = {"loss", "cross_entropy"}

@@ -29,7 +29,6 @@ from tests.robust_models import (
     build_fixed,
     compiled,
     evaluate,
-    every_row,
     fit,
     images,
     labels,
@@ -126,7 +125,7 @@ def assert_goes_on_equally(model, path):
     return loaded
 
 
-@every_row
+@pytest.mark.parametrize("name", ["std", "wo3_at", "wo3_klc_nat", "wo3_kl_mix", "wo3_l2"])
 def test_a_loaded_model_goes_on_equally(name, tmp_path):
     options = {"regularizer_weight": 1.5, "weight_decay": 0.1, "seed": 9}
     model = compiled(build(name, **options))

@@ -68,7 +68,7 @@ def test_one_batch_in_training_mode(name):
     np.testing.assert_allclose(np.sort(batch.ravel()), np.sort(expected), atol=1e-3)
 
 
-@every_row
+@pytest.mark.parametrize("name", ["std", "wo3_at", "wo3_klc_nat", "wo3_kl_mix", "wo3_l2"])
 def test_the_gradient_step_by_finite_differences(name):
     row, made = oracles.row(name), parts(oracles.row(name))
     weights = oracles.weights_of(oracles.classifier())

@@ -92,6 +92,7 @@ def restore(file: pathlib.Path, number: int) -> Outcome | None:
         values.setdefault("source", "")  # of before outcomes had one
         found = (GridOutcome if "damaging" in values else Outcome)(**values)
         is_whole = len(found.right) == len(found.transformations) == number
+        is_whole &= bool(np.isfinite(found.margins).all())
     except Exception:  # a damaged file raises all kinds
         return None
     return found if is_whole else None

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -61,7 +62,7 @@ def read(text: str) -> Cluster:
     """
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"TF_CONFIG must be JSON such as {EXAMPLE}, got '{text:.100}'.") from None
     jobs, task = (_part(found, name) for name in ("cluster", "task"))
     unknown = [job for job in jobs if job not in _JOBS]
@@ -95,7 +96,7 @@ def _part(found: Any, name: str) -> Mapping[str, Any]:
 
 def _is_address(text: Any) -> bool:
     host, _, port = text.rpartition(":") if isinstance(text, str) else ("", "", "")
-    return bool(host) and port.isdigit() and 0 < int(port) < 1 << 16
+    return bool(host and re.fullmatch("[0-9]{1,5}", port)) and 0 < int(port) < 1 << 16
 
 
 def meet(cluster: Cluster, task: Mapping[str, str], seconds: float) -> None:
@@ -114,7 +115,7 @@ def meet(cluster: Cluster, task: Mapping[str, str], seconds: float) -> None:
     others = {*range(len(cluster.addresses))} - {cluster.index}
     end = time.monotonic() + seconds
     with _answering(cluster, own) as asked:
-        answers: dict[int, bytes] = {}
+        answers: dict[int, dict[str, str]] = {}
         # Until all have asked, too: who ends earlier leaves others waiting for an answer.
         while len(answers) < len(others) or not asked >= others:
             for number in others - answers.keys():
@@ -135,20 +136,19 @@ def _place(cluster: Cluster, number: int) -> str:
     return f"{cluster.names[number]} ({cluster.addresses[number]})"
 
 
-def _compare(name: str, answer: bytes, task: Mapping[str, str]) -> None:
-    differing = options.contrast(json.loads(answer), task)
+def _compare(name: str, answer: Mapping[str, str], task: Mapping[str, str]) -> None:
+    differing = options.contrast(answer, task)
     if differing:
         raise ValueError(f"{name} was started with other flags ({differing}).")
 
 
 @contextlib.contextmanager
 def _answering(cluster: Cluster, answer: bytes) -> Iterator[set[int]]:
-    """Within, answers who asks at this worker's address; yields who has asked so far."""
+    """Within, answers workers that ask at this one's address; yields which have asked so far."""
     asked: set[int] = set()
     done = threading.Event()
-    port = int(cluster.addresses[cluster.index].rpartition(":")[2])
     try:
-        server = socket.create_server(("", port))
+        server = _listening(*_host_and_port(cluster, cluster.index))
     except OSError as error:
         address = _place(cluster, cluster.index)
         raise ValueError(f"cannot listen at {address}: {error.strerror}.") from error
@@ -157,12 +157,13 @@ def _answering(cluster: Cluster, answer: bytes) -> Iterator[set[int]]:
     def serve() -> None:
         while not done.is_set():
             with contextlib.suppress(OSError, ValueError):
-                connection, _ = server.accept()
+                connection, (host, *_) = server.accept()
                 with connection:
                     connection.settimeout(1)
                     number = int(_line(connection))
-                    connection.sendall(answer)
-                    asked.add(number)
+                    if host in _hosts(cluster, number):
+                        connection.sendall(answer)
+                        asked.add(number)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -174,17 +175,37 @@ def _answering(cluster: Cluster, answer: bytes) -> Iterator[set[int]]:
         server.close()
 
 
-def _ask(cluster: Cluster, number: int) -> bytes | None:
-    """Returns what a worker answers; None if it is not there."""
+def _host_and_port(cluster: Cluster, number: int) -> tuple[str, int]:
     host, _, port = cluster.addresses[number].rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _hosts(cluster: Cluster, number: int) -> set[str]:
+    """Returns the addresses from which a worker may ask; none for what is no worker."""
+    if not 0 <= number < len(cluster.addresses):
+        return set()
+    return {place[4][0] for place in socket.getaddrinfo(*_host_and_port(cluster, number))}
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Returns a socket that listens at one address and no other."""
+    (family, _, _, _, place), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return socket.create_server(place, family=family)
+
+
+def _ask(cluster: Cluster, number: int) -> dict[str, str] | None:
+    """Returns what a worker is to do; None if it is not there, or another program answers."""
+    own_host, _ = _host_and_port(cluster, cluster.index)
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=1) as connection:
+        with socket.create_connection(
+            _host_and_port(cluster, number), timeout=1, source_address=(own_host, 0)
+        ) as connection:
             connection.sendall(b"%d\n" % cluster.index)
-            answer = _line(connection)
-            json.loads(answer)
-            return answer
-    except (OSError, ValueError):
+            answer = json.loads(_line(connection))
+    except (OSError, ValueError, RecursionError):
         return None
+    is_task = isinstance(answer, dict) and all(isinstance(text, str) for text in answer.values())
+    return answer if is_task else None
 
 
 def _line(connection: socket.socket) -> bytes:

@@ -86,6 +86,7 @@ class Evaluation:
             if self.config.shard is None:
                 self._write(report)
             else:
+                shards.seal(self._partial)
                 _move(self._partial, self.output)
             return report
 
@@ -106,6 +107,7 @@ class Evaluation:
         for shard in shards.all_of(self.output):
             folder, rows = shards.folder_of(shard, self.output), shard.places(number)
             shards.check(folder, {**self._settings, "shard": str(shard)})
+            shards.check_sealed(folder)
             found = [outcome.restore(folder / f"{name}.npz", len(rows)) for name in measures]
             found_map = grid.read_map(folder / "map", len(rows)) if self.config.map else {}
             if None in (*found, found_map):

@@ -6,6 +6,7 @@ Processes that share a folder evaluate a part each, without knowing of each othe
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import pathlib
 import re
@@ -15,8 +16,9 @@ from typing import Any
 
 from spatial_keras.configuration import options
 from spatial_keras.configuration.shard import Shard
+from spatial_keras.support import files
 
-SETTINGS_FILE = "settings.json"
+SETTINGS_FILE, DIGESTS_FILE = "settings.json", "digests.json"
 _NAME = re.compile(r"part-(\d+)-of-(\d+)")
 _OTHERS = {
     "classifier": "another classifier", "images": "other images", "shard": "another part"
@@ -71,6 +73,34 @@ def check(folder: pathlib.Path, settings: Mapping[str, Any]) -> None:
         raise ValueError(f"{folder} was made with other flags ({flags}).")
     if differing:
         raise ValueError(f"{folder} is of {_OTHERS[differing[0]]}.")
+
+
+def seal(folder: pathlib.Path) -> None:
+    """Notes what a finished part holds, by which `check_sealed` knows it again."""
+    files.write_text(folder / DIGESTS_FILE, json.dumps(_digests(folder), indent=2))
+
+
+def check_sealed(folder: pathlib.Path) -> None:
+    """Raises ValueError if a part does not hold what it held when it was finished."""
+    try:
+        is_same = json.loads((folder / DIGESTS_FILE).read_bytes()) == _digests(folder)
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(folder) from error
+    if not is_same:
+        raise damaged(folder)
+
+
+def _digests(folder: pathlib.Path) -> dict[str, str]:
+    """Returns the hash of each file of a part by its name."""
+    found = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.name != DIGESTS_FILE:
+            digest = hashlib.sha256()
+            with file.open("rb") as opened:
+                while block := opened.read(1 << 20):
+                    digest.update(block)
+            found[file.relative_to(folder).as_posix()] = digest.hexdigest()
+    return found
 
 
 def damaged(folder: pathlib.Path) -> ValueError:

@@ -1,8 +1,10 @@
 """What TF_CONFIG may say, and how workers meet."""
 
+import contextlib
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -106,3 +108,55 @@ def test_an_address_that_is_taken_is_one_line():
     with socket.create_server(("", int(member.addresses[0].split(":")[1]))):
         with pytest.raises(ValueError, match="cannot listen at worker 0 .* in use"):
             cluster.meet(member, {}, 1)
+
+
+def test_a_tf_config_of_brackets_is_one_line():
+    with pytest.raises(ValueError, match="^TF_CONFIG must be JSON such as"):
+        cluster.read("[" * 100_000)
+    with pytest.raises(ValueError, match="must be a list of addresses"):
+        cluster.read(config(["a:\u00b2"]))
+
+
+def test_a_stranger_at_a_workers_address_is_no_worker():
+    for answer in ("null", "[1]", '"x"', '{"steps": 6}', "[" * 60_000, "words"):
+        first, second = workers(2)
+        host, port = second.addresses[1].split(":")
+        with socket.create_server((host, int(port))) as stranger:
+            stranger.settimeout(10)
+            threading.Thread(target=answer_once, args=(stranger, answer), daemon=True).start()
+            with pytest.raises(ValueError, match=r"^worker 1 \(.*\) did not come within 0.3 s"):
+                cluster.meet(first, {}, 0.3)
+
+
+def answer_once(server, answer):
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(100)
+        connection.sendall(answer.encode() + b"\n")
+
+
+def test_none_but_workers_get_an_answer():
+    member, _ = workers(2)
+    host, port = member.addresses[0].split(":")
+    meeting = threading.Thread(target=lambda: meet([member], [{"steps": "6"}], 2))
+    meeting.start()
+    answers = {}
+    for number in (b"1", b"2", b"-1", b"x"):
+        with connected(host, int(port)) as connection:
+            connection.sendall(number + b"\n")
+            answers[number] = connection.makefile("rb").readline()
+    with connected(host, int(port), source=("127.0.0.2", 0)) as connection:
+        connection.sendall(b"1\n")
+        answers["elsewhere"] = connection.makefile("rb").readline()
+    meeting.join()
+    assert answers.pop(b"1") == b'{"steps": "6"}\n'
+    assert set(answers.values()) == {b""}
+
+
+def connected(host, port, source=None):
+    """Returns a connection to what may not listen yet."""
+    for _ in range(100):
+        with contextlib.suppress(ConnectionRefusedError):
+            return socket.create_connection((host, port), timeout=5, source_address=source)
+        time.sleep(0.02)
+    raise ConnectionRefusedError

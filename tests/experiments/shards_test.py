@@ -11,7 +11,7 @@ import pytest
 from spatial_keras import evaluation
 from spatial_keras.classifiers import loading
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
-from spatial_keras.experiments import evaluate
+from spatial_keras.experiments import evaluate, shards
 from tests import evaluation_cases as cases
 
 IMAGES = 17
@@ -215,7 +215,7 @@ def test_parts_of_others(model, folder, tmp_path, monkeypatch):
         found.test_images[5, 0, 0] += 1
         return found
 
-    monkeypatch.setattr(evaluate.train, "load_images", changed)
+    monkeypatch.setattr(evaluate.image_sets, "load", changed)
     refused(model, folder, "part-1-of-3 is of other images.$")
 
 
@@ -238,6 +238,16 @@ def test_a_part_of_other_images_has_other_numbers(model, folder):
     file = part(folder, 3) / "natural.npz"
     shutil.copy(part(folder, 1) / "natural.npz", file)
     refused(model, folder, "part-3-of-3 is damaged")
+
+
+def test_swapped_parts_and_numbers_that_are_not_finite(model, folder):
+    shutil.copy(part(folder, 1) / "grid.npz", part(folder, 2) / "grid.npz")
+    refused(model, folder, "part-2-of-3 is damaged")
+    with np.load(part(folder, 1) / "grid.npz") as arrays:
+        outcome = {**arrays, "margins": np.full_like(arrays["margins"], np.nan)}
+    np.savez(part(folder, 1) / "grid.npz", **outcome)
+    shards.seal(part(folder, 1))
+    refused(model, folder, "part-1-of-3 is damaged")
 
 
 def test_what_names_no_part_is_refused():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +10,7 @@ from spatial_keras.commands import running
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.evaluation import Report
 from spatial_keras.experiments import evaluate
+from spatial_keras.support import files
 
 
 def main(config: EvaluateConfig) -> None:
@@ -20,31 +18,27 @@ def main(config: EvaluateConfig) -> None:
     with running.mistakes_refused():
         evaluation = evaluate.prepare(config)
         is_chief = evaluation.distribution.is_chief
-        say = sys.stderr.write if is_chief else lambda line: None
-        report = evaluation.run(lambda outcome: say(f"{outcome}\n"))
+        report = evaluation.run(running.say if is_chief else None)
     if not is_chief:
         return
-    console, output = Console(), evaluation.output
+    output, subject = evaluation.output, evaluation.subject
     if config.part is not None:
         text = f"Written: {output}. When all {config.part.count} are there, --merge in the place"
-        console.print(f"{text} of --shard puts them together.", soft_wrap=True, markup=False)
+        running.show(f"{text} of --shard puts them together.")
         return
-    subject = evaluation.subject
-    console.print(measures(report, f"{subject['classifier']} on {subject['dataset']}"))
-    console.print(classes(report))
-    for name in report.worst_values() or ():
-        console.print(worst_values(report, name))
-    for note in report.notes:
-        console.print(f"- {note}", soft_wrap=True, markup=False)
-    console.print(
-        f"Written: {output}, {output.with_suffix('.csv').name}", soft_wrap=True, markup=False
+    running.show(
+        measures(report, f"{subject['classifier']} on {subject['dataset']}"),
+        classes(report),
+        *(worst_values(report, name) for name in report.worst_values() or ()),
+        *(f"- {note}" for note in report.notes),
+        f"Written: {output}, {output.with_suffix('.csv').name}",
     )
 
 
 def measures(report: Report, title: str) -> Table:
     """Returns the table of accuracies."""
     columns = ("accuracy", "%", "95% interval", "passes", "seconds")
-    table = Table(*columns, title=Text(f"{title}: {len(report.labels)} images"))
+    table = Table(*columns, title=Text(f"{files.presentable(title)}: {len(report.labels)} images"))
     for name, row in report.measures().items():
         interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
         accuracy = f"{100 * row['accuracy']:.1f}"
@@ -57,7 +51,7 @@ def classes(report: Report) -> Table:
     table = Table("class", "images", *report.outcomes, title="Accuracy by class, %")
     for name, row in report.per_class().items():
         accuracies = [f"{100 * row[outcome]:.1f}" for outcome in report.outcomes]
-        table.add_row(escape(name), str(row["images"]), *accuracies)
+        table.add_row(escape(files.presentable(name)), str(row["images"]), *accuracies)
     return table
 
 

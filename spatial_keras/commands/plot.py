@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
-from rich.console import Console
-
 from spatial_keras.commands import running
 from spatial_keras.configuration.plot_config import PlotConfig
 from spatial_keras.reporting import plot
@@ -14,6 +10,5 @@ from spatial_keras.reporting import plot
 def main(config: PlotConfig) -> None:
     """Draws the figures and names their files."""
     with running.mistakes_refused():
-        written = plot.prepare(config).draw(lambda line: sys.stderr.write(f"{line}\n"))
-    for file in written:
-        Console().print(f"Written: {file}", soft_wrap=True, markup=False)
+        written = plot.prepare(config).draw(running.say)
+    running.show(*(f"Written: {file}" for file in written))

@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
+from typing import Any
 
 from spatial_keras.commands import own_modules
 from spatial_keras.configuration import command_line, options
@@ -74,6 +75,21 @@ def _ends_in_one_line(config: Config) -> Iterator[None]:
 def _to_continue(config: Config) -> str:
     command = config.to_continue(typed())
     return "" if command is None else f" To continue: {command}"
+
+
+def show(*shown: Any) -> None:
+    """Shows tables, and lines of text without what a terminal would obey."""
+    from rich.console import Console  # not for --help
+
+    console = Console()
+    for each in shown:
+        each = files.presentable(each) if isinstance(each, str) else each
+        console.print(each, soft_wrap=isinstance(each, str), markup=False)
+
+
+def say(line: object) -> None:
+    """Writes a line beside the results, likewise."""
+    sys.stderr.write(f"{files.presentable(str(line))}\n")
 
 
 def typed() -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,13 +15,10 @@ def main(config: TableConfig) -> None:
     with running.mistakes_refused():
         runs = table.prepare(config)
         is_chief = runs.distribution.is_chief
-        say = sys.stderr.write if is_chief else lambda line: None
-        found = runs.run(running.typed(), lambda line: say(f"{line}\n"))
+        found = runs.run(running.typed(), running.say if is_chief else lambda line: None)
     if not is_chief:
         return
     shown = Table(*found.header, title=Text(found.title))
     for row in found.rows:
         shown.add_row(*row.cells())
-    console = Console()
-    console.print(shown)
-    console.print(f"Written: {runs.folder / 'table.md'}, table.csv", soft_wrap=True, markup=False)
+    running.show(shown, f"Written: {runs.folder / 'table.md'}, table.csv")

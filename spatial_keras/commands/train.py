@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
-from rich.console import Console
 from rich.table import Table
 
 from spatial_keras.commands import running
@@ -19,13 +16,11 @@ def main(config: RunConfig) -> None:
         run = train.prepare(config)
     if run.distribution.is_chief:
         for line in (*run.notes, *run.state()):
-            sys.stderr.write(f"{line}\n")
+            running.say(line)
     results = run.run()
     if not run.distribution.is_chief:
         return
     table = Table("accuracy", "%", title=results.evaluated_on)
     for name, accuracy in results.accuracies.measured.items():
         table.add_row(name, tables.rounded(100 * accuracy, 1))
-    console = Console()
-    console.print(table)
-    console.print(f"Run folder: {run.folder.path}", soft_wrap=True, markup=False)
+    running.show(table, f"Run folder: {run.folder.path}")

@@ -7,11 +7,8 @@ import pathlib
 
 from spatial_keras.configuration import choices, shared_options
 from spatial_keras.configuration.options import Config, option
-from spatial_keras.configuration.run_config import (
-    LARGEST_SEED,
-    MOST_CANDIDATES,
-    RunConfig,
-)
+from spatial_keras.configuration.run_config import RunConfig
+from spatial_keras.configuration.run_options import LARGEST_SEED, MOST_CANDIDATES
 from spatial_keras.configuration.shard import Shard
 from spatial_keras.support import files
 from spatial_keras.training import grid_search

@@ -6,7 +6,8 @@ import dataclasses
 import pathlib
 
 from spatial_keras.configuration.options import Config, nested, option
-from spatial_keras.configuration.run_config import MOST_CANDIDATES, RunConfig, find_defense
+from spatial_keras.configuration.run_config import RunConfig, find_defense
+from spatial_keras.configuration.run_options import MOST_CANDIDATES
 from spatial_keras.support import validation
 
 MAX_TRIALS = 20

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from typing import Any
 
 import tqdm
 
 from spatial_keras.callbacks import StepCallback
 
+# So many steps give an estimate of the rest, which is said where it is more seconds than that.
+_ESTIMATED_FROM, _SHORT = 10, 60
 _SHOWN = {"loss": "loss", "natural_accuracy": "natural", "worst_accuracy": "worst"}
 
 
@@ -72,6 +76,8 @@ class ProgressBar(StepCallback):
         super().__init__()
         self._steps, self._first_step, self._is_shown = steps, first_step, is_shown
         self._bar: tqdm.tqdm | None = None
+        # When the first execution, which has the tracing, was over; None once the estimate is said.
+        self._clock: float | None = math.inf
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -92,6 +98,23 @@ class ProgressBar(StepCallback):
         }
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update(steps)
+        self._estimate()
+
+    def _estimate(self) -> None:
+        """Says once how long the training will take, when some steps without tracing are over."""
+        if self._clock is None:
+            return
+        now = time.monotonic()
+        if self._clock == math.inf:
+            self._clock, self._traced = now, self._bar.n
+        taken = self._bar.n - self._traced
+        if taken >= _ESTIMATED_FROM:
+            left = self._steps - self._bar.n
+            seconds = left * (now - self._clock) / taken
+            if seconds > _SHORT and self._is_shown:
+                span = tqdm.tqdm.format_interval(seconds)
+                self._bar.write(f"About {span} for the other {left:,} steps.", file=sys.stderr)
+            self._clock = None
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the bar."""

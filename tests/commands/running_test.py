@@ -118,3 +118,11 @@ def test_a_run_that_diverged_is_one_line(capsys):
         run(main)
     assert end.value.code == 1
     assert capsys.readouterr().err == "error: the loss is nan at step 3\n"
+
+
+def test_what_a_terminal_would_obey_is_shown_as_text(capsys):
+    running.show("Written: a\x1b[2J\x07.json")
+    running.say("image '\x1b]0;x\x07' is left out")
+    found = capsys.readouterr()
+    assert found.out == "Written: a\\x1b[2J\\x07.json\n"
+    assert found.err == "image '\\x1b]0;x\\x07' is left out\n"

@@ -10,11 +10,11 @@ from tests import script_calls, small
 def test_a_search_ends_with_a_table_a_figure_and_a_command(tmp_path):
     folder = tmp_path / "search"
     options = ("--max_trials=2", "--validation_images=20", f"--output_dir={folder}")
-    found = script_calls.run("tune.py", *small.RUN, *options, COLUMNS="120")
+    found = script_calls.run("tune.py", *small.RUN, "--width=1", *options, COLUMNS="120")
     assert found.returncode == 0, found.stderr
     assert [f"trial {n}: lambda " in found.stderr for n in (1, 2)] == [True, True]
     assert "Trials on 20 held-out training images" in found.stdout
-    assert f"python -m spatial_keras train --flagfile={folder}/best.flags" in found.stdout
+    assert f"spatial-keras train --flagfile={folder}/best.flags" in found.stdout
     assert (folder / "lambda.png").stat().st_size > 10_000
     assert all((folder / f"trial_{n}" / "classifier.keras").exists() for n in (0, 1))
 
@@ -28,7 +28,7 @@ def free_port():
 @pytest.mark.slow
 def test_a_worker_runs_the_trials_that_the_chief_chooses(tmp_path):
     options = ("--max_trials=2", "--validation_images=20", f"--output_dir={tmp_path}")
-    command = script_calls.command("tune.py", *small.RUN, *options)
+    command = script_calls.command("tune.py", *small.RUN, "--width=1", *options)
     address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": free_port()}
     chief = script_calls.start(command, KERASTUNER_TUNER_ID="chief", **address)
     try:

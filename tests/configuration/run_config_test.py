@@ -7,7 +7,6 @@ import pathlib
 
 import pytest
 
-from spatial_keras.configuration import options
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.training import defenses
 from tests import small
@@ -17,30 +16,6 @@ def test_the_folder_follows_from_the_run():
     config = RunConfig(dataset="cifar10", model="vgg16", defense="std", seed=3)
     assert config.folder == pathlib.Path("runs/cifar10/vgg16_std_seed3")
     assert dataclasses.replace(config, output_dir="a/b").folder == pathlib.Path("a/b")
-
-
-def test_a_percentage_stays_a_text():
-    config = RunConfig(max_translation="12.5%")
-    assert config.texts()["max_translation"] == "12.5%"
-    assert options.differences(RunConfig(max_translation=12.5), config) == {
-        "max_translation": ("12.5", "12.5%")
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("ten%", "--max_translation must be a number or a percentage, got 'ten%'"),
-        ("120%", r"--max_translation in % must be in \[0, 50\], got 120"),
-        ("-1%", r"--max_translation in % must be in \[0, 50\], got -1"),
-        ("nan%", r"--max_translation in % must be in \[0, 50\], got nan"),
-        ("", "--max_translation must be a number or a percentage, got ''"),
-    ],
-)
-def test_what_is_no_percentage_is_refused(text, message):
-    with pytest.raises(ValueError, match=message):
-        small.parsed(f"--max_translation={text}")
-    assert small.parsed("--max_translation=10.0%") == RunConfig(max_translation="10%")
 
 
 @pytest.mark.parametrize(

@@ -38,3 +38,16 @@ def test_what_is_not_the_chief_shows_nothing(capsys):
     with progress.PassBar("grid", is_shown=False) as passes:
         passes.update(20, 80, 5)
     assert capsys.readouterr().err == ""
+
+
+def test_a_long_training_says_once_how_long_it_takes(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    bar = progress.ProgressBar(steps=1000)
+    bar.on_train_begin()
+    for step in range(30):
+        now[0] += 100.0 if step == 0 else 2.0  # the first one has the tracing
+        bar.on_train_batch_end(step, {"loss": np.float32(1.25)})
+    bar.on_train_end()
+    said = [line for line in capsys.readouterr().err.splitlines() if "About" in line]
+    assert len(said) == 1 and said[0].endswith("About 32:58 for the other 989 steps.")

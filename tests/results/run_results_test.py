@@ -15,7 +15,7 @@ FULL = Results(
     RunConfig(
         defense="pgd5_kl",
         lambda_=0.1 + 0.2,
-        pgd_step_sizes=(2.0, 0.5, 30.0),
+        search_options=(("pgd_step_sizes", (2.0, 0.5, 30.0)),),
         mirror=False,
         max_translation="10%",
         validation_images=300,

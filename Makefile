@@ -48,7 +48,7 @@ test: .venv/installed
 
 # What TensorFlow and Keras decide, and so both stacks have to show; `make test` shows the rest for both.
 BOTH = tests/training tests/models tests/classifiers tests/evaluation tests/geometry/warp_test.py \
-	tests/support/compat_test.py tests/callbacks_test.py tests/fidelity_test.py tests/legacy_test.py \
+	tests/support/compat_test.py tests/callbacks_test.py tests/fidelity_test.py \
 	tests/readme_test.py tests/docs_test.py::test_the_code_of_a_page_runs \
 	tests/house_test.py::test_a_registered_object_survives_json \
 	tests/experiments/train_test.py tests/experiments/checkpoints_test.py \

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from spatial_keras.configuration import flagfiles, options
-from spatial_keras.configuration.options import AnyConfig, Config, Flag
+from spatial_keras.configuration.flag import Flag
+from spatial_keras.configuration.options import AnyConfig, Config
 from spatial_keras.support import files, validation
 
 _END = "# flags above: "

@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from spatial_keras.configuration import choices, options, shared_options
+from spatial_keras.configuration.flag import FOLDER
 from spatial_keras.configuration.run_options import LEAST_STEPS, STEPS, RunOptions
 from spatial_keras.training.search import SEARCHES
 
@@ -114,14 +115,14 @@ class RunConfig(RunOptions):
     @property
     def is_folder(self) -> bool:
         """Whether the images are those of a folder."""
-        return self.dataset.startswith(options.FOLDER)
+        return self.dataset.startswith(FOLDER)
 
     @property
     def dataset_name(self) -> str:
         """The name of the data set within paths: of folder:PATH that of the folder."""
         if not self.is_folder:
             return self.dataset
-        return pathlib.Path(self.dataset.removeprefix(options.FOLDER)).absolute().name
+        return pathlib.Path(self.dataset.removeprefix(FOLDER)).absolute().name
 
     @property
     def folder(self) -> pathlib.Path:

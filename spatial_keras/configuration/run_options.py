@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from spatial_keras.configuration import choices, options, shared_options
-from spatial_keras.configuration.options import Config, Flag, Option, option
+from spatial_keras.configuration.flag import Flag, Option
+from spatial_keras.configuration.options import Config, option
 from spatial_keras.training.search import SEARCHES
 
 LARGEST_SEED = 2**31 - 1

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from spatial_keras import data, evaluation, models
 from spatial_keras.classifiers import examination
-from spatial_keras.configuration import options
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
+from spatial_keras.configuration.flag import percentage
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
@@ -27,7 +27,7 @@ def transformations(
     shift = 3.0 if config.max_translation is None else config.max_translation
     rotation = 30.0 if config.max_rotation is None else config.max_rotation
     if isinstance(shift, str):
-        share = options.percentage(shift) / 100
+        share = percentage(shift) / 100
         return TransformationSet.of_size(height, width, share, rotation)
     if shift > min(height, width) / 2:
         raise ValueError(

@@ -90,7 +90,7 @@ def measure_large(rounds: int) -> list[tuple[str, str, str]]:
 
 def measure_models(rounds: int) -> list[tuple[str, str, str]]:
     """Each network's size, and the time of its passes relative to ResNet-32's, on 32 images."""
-    names = ("resnet32", "vgg16", "stn_resnet32", "etn_resnet32", "g_resnet44")
+    names = ("resnet32", "airbench", "vgg16", "stn_resnet32", "etn_resnet32", "g_resnet44")
     networks = {name: models.get(name) for name in names}
     # Ordinary convolutions of as many multiply-adds as those of g_resnet44.
     networks["plain"] = models.get("resnet44", width=5.5)

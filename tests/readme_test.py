@@ -50,7 +50,7 @@ def defense_names():
 def test_the_table_names_all_defenses():
     names = [*defense_names()]
     assert [defenses.get(name).name for name in names] == names
-    assert len({*names}) == 16
+    assert len({*names}) == 17
 
 
 def test_links_flagfiles_and_make_targets_exist():

@@ -63,7 +63,7 @@ class StepLoss:
             terms["regularizer"] = losses.mean(value, weights)
             total += self.regularizer_weight * terms["regularizer"]
         if self.weight_decay:
-            squares = [tf.nn.l2_loss(kernel) for kernel in _kernels(classifier)]
+            squares = [tf.nn.l2_loss(kernel) for kernel in kernels(classifier)]
             total += self.weight_decay * tf.cast(sum(squares), total.dtype)
         # A classifier may bring penalties of its own.
         for penalty in classifier.losses:
@@ -98,7 +98,8 @@ def _second_half(labels: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
     return chosen if weights is None else chosen * weights
 
 
-def _kernels(classifier: tf.keras.Model) -> list[tf.Variable]:
+def kernels(classifier: tf.keras.Model) -> list[tf.Variable]:
+    """Returns the weights that decay: kernels, but neither biases nor BatchNorm's."""
     # In Keras 2.15 a variable's name begins with its layer's.
     variables = classifier.trainable_variables
     return [v for v in variables if "kernel" in v.name.split("/")[-1]]

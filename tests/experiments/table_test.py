@@ -11,7 +11,7 @@ from scipy import stats
 
 from spatial_keras.configuration import command_line
 from spatial_keras.evaluation import judge
-from spatial_keras.experiments import image_sets, run_folder, table, train
+from spatial_keras.experiments import building, image_sets, run_folder, table, train
 from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.results.run_results import Accuracies, Results, Timing
 from tests import small
@@ -162,7 +162,7 @@ def test_outputs_that_are_not_finite_on_the_grid_alone_are_a_run_that_diverged(
 
     def evaluator(self, images, labels):
         made = make(self, images, labels)
-        grid, warp = made.grid, self.config.warp(xla=False)
+        grid, warp = made.grid, building.warp(self.config, xla=False)
 
         def damaged(**options):
             if self.config.seed == 0:
@@ -205,12 +205,12 @@ def test_if_all_diverge_there_are_no_numbers(tmp_path, trained):
 def test_flags_reach_the_runs_that_they_have_an_effect_on(tmp_path):
     options = ("--lambda=3", "--pgd_start=zero", "--grid_counts=3,1,3", "--max_rotation=12")
     made = prepared(tmp_path, *options, "--defenses=std,grid_kl,pgd2_alp,wo2_kl", "--seeds=1")
-    names = ("lambda_", "pgd_start", "grid_counts", "max_rotation")
-    assert [tuple(getattr(run, name) for name in names) for run in made.runs] == [
-        (None, None, None, 12),
-        (3, None, (3, 1, 3), 12),
-        (3, "zero", None, 12),
-        (3, None, None, 12),
+    found = [(run.lambda_, dict(run.search_options), run.max_rotation) for run in made.runs]
+    assert found == [
+        (None, {}, 12),
+        (3, {"grid_counts": (3, 1, 3)}, 12),
+        (3, {"pgd_start": "zero"}, 12),
+        (3, {}, 12),
     ]
     flagfile = made.runs[2].folder / "run.flags"
     again = small.parsed(f"--flagfile={flagfile}", f"--output_dir={flagfile.parent}")

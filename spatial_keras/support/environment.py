@@ -66,7 +66,8 @@ def quiet_tensorflow() -> Iterator[None]:
             # It looks for GPUs when it is first asked for them, and tells.
             sys.modules["tensorflow"].config.list_physical_devices()
     finally:
-        sys.stderr.close()
+        # Loggers made meanwhile keep this stream, so that it stays open.
+        sys.stderr.flush()
         sys.stderr = python
         os.dup2(errors, 2)
         os.close(errors)

@@ -10,7 +10,7 @@ import pytest
 
 from tests import script_calls, small
 
-RUN = tuple(flag for flag in small.RUN if not flag.startswith("--defense"))
+RUN = tuple(flag for flag in small.RESNET_RUN if not flag.startswith("--defense"))
 
 
 def command(*arguments):

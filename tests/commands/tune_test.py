@@ -16,7 +16,7 @@ def test_a_search_ends_with_a_table_a_figure_and_a_command(tmp_path):
     assert "Trials on 20 held-out training images" in found.stdout
     assert f"spatial-keras train --flagfile={folder}/best.flags" in found.stdout
     assert (folder / "lambda.png").stat().st_size > 10_000
-    assert all((folder / f"trial_{n}" / "classifier.keras").exists() for n in (0, 1))
+    assert len(list(folder.glob("trial_*/classifier.keras"))) == 2
 
 
 def free_port():

@@ -127,6 +127,15 @@ def test_the_end_of_a_stream_waits_for_no_autotuner(numbered):
     assert numbered.training_batches(6, seed=0).options().autotune.enabled is False
 
 
+def test_flips_depend_on_the_seed(numbered):
+    mirrored = []
+    for seed in (0, 1):
+        images, labels = take(numbered.training_batches(24, seed), 1)
+        by_label = images[0][np.argsort(labels[0])]
+        mirrored.append((by_label != numbered.train_images).any(axis=(1, 2, 3)))
+    assert 0 < np.sum(mirrored[0] != mirrored[1]) < COUNT
+
+
 def test_flips_mirror_half_of_the_images(numbered):
     images, labels = take(numbered.training_batches(6, seed=3), 400)
     originals = numbered.train_images[labels]

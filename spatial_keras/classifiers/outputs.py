@@ -112,9 +112,13 @@ def outputs_by_graph(outputs: tf.Tensor) -> Outputs | None:
     Raises:
       ValueError: they are not probabilities of one class out of several.
     """
-    while outputs.op.type == "Identity":
-        outputs = outputs.op.inputs[0]
-    known = _OPERATIONS.get(outputs.op.type)
+    operation = outputs.op
+    while operation.type == "Identity":
+        operation = operation.inputs[0].op
+    # Keras 3 adds a Dense layer's bias so.
+    if operation.type == "AddV2" and operation.inputs[0].op.type == "MatMul":
+        operation = operation.inputs[0].op
+    known = _OPERATIONS.get(operation.type)
     return _after(known, outputs.shape[-1]) if known else None
 
 

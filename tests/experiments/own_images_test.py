@@ -41,7 +41,7 @@ def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
     )
     with pytest.warns(UserWarning, match="--batch_size is 28, all training|1 damaged images are"):
         run = train.prepare(small.parsed(*flags, f"--output_dir={tmp_path / 'run'}"))
-    assert run.run()["damaged_images_left_out"] == 1
+    assert run.run().damaged_images_left_out == 1
     assert run.dataset.class_names == CLASSES and len(run.dataset.test_labels) == 12
 
     config = command_line.parse(
@@ -109,7 +109,7 @@ def test_a_network_of_keras_is_trained_and_evaluated(folder, tmp_path, monkeypat
     run.train()
     arguments = [f"--run={tmp_path / 'run'}", "--measures=natural"]
     prepared = evaluate.prepare(command_line.parse(evaluate.EvaluateConfig, arguments))
-    assert prepared.run().outcomes["natural"].accuracy == run.evaluate()["natural"]
+    assert prepared.run().outcomes["natural"].accuracy == run.evaluate().natural
 
 
 def test_flags_of_other_networks_are_refused():

@@ -7,34 +7,57 @@ from typing import Any
 
 import tensorflow as tf
 
+from spatial_keras.classifiers import assertions
+
 
 def number() -> int:
     """Returns how many replicas take a step together; 1 without a strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def average(variables: Sequence[tf.Variable], images: tf.Tensor) -> None:
-    """Gives floating variables, such as BatchNorm's moving statistics, the mean of the replicas.
+def check(variables: Sequence[tf.Variable], images: tf.Tensor) -> tf.Tensor:
+    """Returns a replica's images, of which a network with statistics needs one at least.
 
-    Left alone, each replica goes on with its own: the searches would differ between the replicas,
-    and a checkpoint, which has one copy of each, would not restore what there was. A replica that
-    had no images is left out: its statistics are of nothing, NaN with Keras 3.
+    BatchNorm has no statistics of nothing: they are NaN, or TensorFlow ends in a message about
+    shapes; which, depends on the version and on the network.
 
     Args:
       variables: of a network, assigned to in this replica's step.
-      images: that this replica had, [batch, ...].
+      images: that this replica has, [batch, ...].
+
+    Raises:
+      tf.errors.InvalidArgumentError: there are no images, in a graph.
     """
-    floating = [one for one in variables if tf.as_dtype(one.dtype).is_floating]
+    if number() == 1 or not _floating(variables):
+        return images
+    allowed = (
+        f"images must be at least {number()} in each batch, one for each replica, where there is"
+        " BatchNorm; drop_remainder=True leaves out a smaller last batch"
+    )
+    return assertions.checked(images, tf.shape(images)[0] > 0, allowed)
+
+
+def average(variables: Sequence[tf.Variable]) -> None:
+    """Gives floating variables, such as BatchNorm's moving statistics, the mean of the replicas.
+
+    Left alone, each replica goes on with its own: the searches would differ between the replicas,
+    and a checkpoint, which has one copy of each, would not restore what there was.
+
+    Args:
+      variables: of a network, assigned to in this replica's step.
+    """
+    floating = _floating(variables)
     if number() == 1 or not floating:
         return
     context = tf.distribute.get_replica_context()
-    has_images = tf.shape(images)[0] > 0
     # What is reduced has to lie on the replica's device.
-    values = [tf.where(has_images, one, tf.zeros_like(one)) for one in floating]
-    count = tf.cast(has_images, values[0].dtype)
-    count, *sums = context.all_reduce(tf.distribute.ReduceOp.SUM, [count, *values])
-    for variable, total in zip(floating, sums):
-        variable.assign(total / tf.cast(count, total.dtype))
+    values = [tf.identity(one) for one in floating]
+    for variable, mean in zip(floating, context.all_reduce(tf.distribute.ReduceOp.MEAN, values)):
+        variable.assign(mean)
+
+
+def _floating(variables: Sequence[tf.Variable]) -> list[tf.Variable]:
+    return [one for one in variables if tf.as_dtype(one.dtype).is_floating]
 
 
 class CompiledFunctions:

@@ -172,6 +172,7 @@ class RobustModel(ReportedModel):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Searches, assembles the images, and takes one gradient step."""
         images, labels, weights = batches.unpack(data, self._examined)
+        images = replicas.check(self.classifier.non_trainable_variables, images)
         # Not the optimizer's count, which stands still while gradients are accumulated, or where
         # loss scaling skips a step, and begins anew with each optimizer.
         step = tf.cast(self.train_steps, tf.int32)
@@ -179,7 +180,7 @@ class RobustModel(ReportedModel):
         made = self._compiled(self._step_images)(images, labels, seed, step)
         terms, logits, gradients = self._compiled(self._gradients)(made, labels, weights)
         compat.apply_gradients(self.optimizer, gradients, self.classifier.trainable_variables)
-        replicas.average(self.classifier.non_trainable_variables, images)
+        replicas.average(self.classifier.non_trainable_variables)
         self.train_steps.assign_add(1)
         return self._report(images, labels, weights, terms, logits)
 

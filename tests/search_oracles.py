@@ -16,6 +16,8 @@ from tests import oracles
 
 CLASSES = 3
 SHAPE = (12, 12, 1)
+# Images that the tests of searches judge.
+BATCH = 6
 SEED = (3, 5)
 
 

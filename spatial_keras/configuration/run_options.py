@@ -9,13 +9,13 @@ from typing import Any
 from spatial_keras.configuration import choices, options, shared_options
 from spatial_keras.configuration.flag import Flag, Option
 from spatial_keras.configuration.options import Config, option
-from spatial_keras.training.search import SEARCHES
+from spatial_keras.training.search import SEARCHES, Search
 
 LARGEST_SEED = 2**31 - 1
 # By default: the paper's; and of folders, which may hold few images.
 STEPS, LEAST_STEPS = 80_000, 1_000
 # What nobody can mean, and no memory holds.
-MOST_CANDIDATES = 10**4
+MOST_CANDIDATES = Search.most_candidates
 # What a search says of an argument that is a flag, beside its name, kind and help.
 _LIMITS = ("count", "choices", "low", "most", "check")
 

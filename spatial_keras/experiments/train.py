@@ -76,7 +76,6 @@ class Experiment:
 
     def _run(self) -> Results:
         config = self.config
-        self.dataset.check_test_images(config.test_images)
         timing = self.train()
         accuracies = self.evaluate()
         kind = "test" if config.validation_images is None else "validation"
@@ -100,7 +99,7 @@ class Experiment:
         """Trains to the last step; returns what that took."""
         config, first_step = self.config, self.checkpoints.step
         if first_step < config.steps:
-            self.dataset.check_test_images()
+            self.dataset.check_test_images(config.test_images)
         batch = slice(config.batch_size // self.distribution.replicas)
         waiting = data.WaitingTime()
         logs = tensorboard.TensorBoardLogs(

@@ -47,8 +47,9 @@ def test_an_image_that_is_almost_black_ends_nothing(kind):
     if kind == "dataset":
         data = (tf.data.Dataset.from_tensor_slices(data).batch(1),)
     options = {"batch_size": 1} if kind == "array" else {}
-    robust.fit(*data, verbose=0, **options)
-    robust.evaluate(*data, verbose=0, **options)
+    losses = robust.fit(*data, verbose=0, **options).history["loss"]
+    losses.append(robust.evaluate(*data, verbose=0, return_dict=True, **options)["loss"])
+    assert np.isfinite(losses).all()
 
 
 def test_large_images_go_in_smaller_passes():

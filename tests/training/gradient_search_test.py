@@ -8,24 +8,13 @@ from spatial_keras import GradientSearch, Objective, RobustModel, SpatialWarp, T
 from spatial_keras.training.losses import get_objective
 from tests import oracles as warp_oracles
 from tests import search_oracles as oracles
-from tests.search_oracles import run
+from tests.search_oracles import BATCH, run
 
-BATCH = 6
 # No whole numbers: on whole pixels the derivative is one-sided.
 BOX = TransformationSet(2.3, 1.7, 25)
 SEED = oracles.SEED
 OBJECTIVES = ["ce", "kl", "l2"]
 WARPS = {"sequential": warp_oracles.canvas_warp, "joint": warp_oracles.joint_warp}
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return oracles.classifier()
-
-
-@pytest.fixture(scope="module")
-def batch():
-    return oracles.images(BATCH).astype(np.float32), oracles.labels(BATCH)
 
 
 def start(count=BATCH, box=BOX, seed=SEED):

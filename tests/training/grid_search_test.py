@@ -11,21 +11,11 @@ from spatial_keras import (
 )
 from spatial_keras.training.losses import get_objective
 from tests import search_oracles as oracles
-from tests.search_oracles import run
+from tests.search_oracles import BATCH, run
 
-BATCH, COUNTS = 6, (3, 1, 4)
+COUNTS = (3, 1, 4)
 SMALL = TransformationSet(3, 2, 30)
 SEED = oracles.SEED
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return oracles.classifier()
-
-
-@pytest.fixture(scope="module")
-def batch():
-    return oracles.images(BATCH).astype(np.float32), oracles.labels(BATCH)
 
 
 def grid_candidates(counts=COUNTS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from spatial_keras import (
@@ -12,21 +11,9 @@ from spatial_keras import (
     WorstOfK,
 )
 from spatial_keras.training.search import Search
-from tests import search_oracles as oracles
 from tests.search_oracles import run
 
-BATCH = 6
 SMALL = TransformationSet(3, 2, 30)
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return oracles.classifier()
-
-
-@pytest.fixture(scope="module")
-def batch():
-    return oracles.images(BATCH).astype(np.float32), oracles.labels(BATCH)
 
 
 def test_a_search_of_nothing_is_refused(classifier, batch):

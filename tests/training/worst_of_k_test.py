@@ -15,22 +15,12 @@ from spatial_keras import (
 )
 from spatial_keras.training.losses import get_objective
 from tests import search_oracles as oracles
-from tests.search_oracles import run
+from tests.search_oracles import BATCH, run
 
-BATCH, K = 6, 5
+K = 5
 SMALL = TransformationSet(3, 2, 30)
 SEED = oracles.SEED
 OBJECTIVES = ["ce", "kl", "l2"]
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return oracles.classifier()
-
-
-@pytest.fixture(scope="module")
-def batch():
-    return oracles.images(BATCH).astype(np.float32), oracles.labels(BATCH)
 
 
 @pytest.fixture(scope="module")

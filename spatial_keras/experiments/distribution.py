@@ -201,11 +201,16 @@ class Distribution:
         except _LOST as error:
             if self.workers is None or not _OF_WORKERS.search(error.message):
                 raise
-            found = re.search(r"/job:(\w+)/replica:\d+/task:(\d+)", error.message)
-            name = f"{found[1]} {found[2]}" if found else "a worker"
             raise interruption.InterruptedRunError(
-                f"{name} is gone, which ends all; start them all again", 1
+                f"{self._lost(error.message)} is gone, which ends all; start them all again", 1
             ) from error
+
+    def _lost(self, message: str) -> str:
+        """Returns the worker that TensorFlow's message names, which may name this one too."""
+        tasks = re.findall(r"/job:(\w+)/replica:\d+/task:(\d+)", message)
+        this = self.workers.names[self.workers.index]
+        others = [name for name in map(" ".join, tasks) if name != this]
+        return others[0] if others else "a worker"
 
 
 _made: dict[str, Distribution] = {}

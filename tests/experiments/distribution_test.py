@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
-from spatial_keras.experiments import distribution, evaluate, train
+from spatial_keras.experiments import cluster, distribution, evaluate, interruption, train
 from spatial_keras.experiments.distribution import Distribution
 from tests import small
 from tests.keras_state import optimizer_values
@@ -176,3 +176,20 @@ def test_several_workers_need_tf_config(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(ValueError, match="multi_worker needs TF_CONFIG, such as {"):
         distribution.get("multi_worker")
+
+
+@pytest.mark.parametrize(
+    ("message", "lost"),
+    [
+        (
+            "Collective: /job:worker/replica:0/task:0, /job:worker/replica:0/task:1",
+            "worker 1",
+        ),
+        ("Coordination: /job:worker/replica:0/task:0 heard nothing", "a worker"),
+    ],
+)
+def test_the_worker_that_is_gone_is_another_one(message, lost):
+    workers = cluster.Cluster(("127.0.0.1:1", "127.0.0.1:2"), ("worker 0", "worker 1"), 0)
+    with pytest.raises(interruption.InterruptedRunError, match=f"^{lost} is gone"):
+        with Distribution(workers=workers).losses_named():
+            raise tf.errors.UnavailableError(None, None, message)

@@ -91,6 +91,23 @@ class Section:
     runs: Sequence[Run]
 
 
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """Two defenses compared.
+
+    Attributes:
+      title: which.
+      header: the names of the table's columns.
+      rows: the cells of each row.
+      note: what the numbers are.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str
+
+
 def page(
     title: str,
     sections: Sequence[Section],
@@ -98,6 +115,7 @@ def page(
     unfinished: Sequence[str],
     damaged: Sequence[str],
     made: datetime.datetime,
+    compared: Compared | None = None,
 ) -> str:
     """Returns the whole HTML document.
 
@@ -108,6 +126,7 @@ def page(
       unfinished: the names of those that are not.
       damaged: of each run that cannot be read, a line that says why.
       made: when the page is made.
+      compared: two defenses; None if there are none to compare.
     """
     return _TEMPLATES.get_template("page.html").render(
         title=title,
@@ -116,4 +135,5 @@ def page(
         unfinished=unfinished,
         damaged=damaged,
         made=made,
+        compared=compared,
     )

@@ -34,3 +34,5 @@ def test_two_defenses_are_compared_by_seed(tmp_path):
         "500", "800", "2", "+0.0", "+15.0", "+19.6 (-48.4 to 87.7)", "+20.4 (-49.7 to 90.6)",
     ]  # fmt: skip
     assert len((tmp_path / "report.csv").read_text().splitlines()) == 5
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<h2>wo10_kl against wo10_at</h2>" in page and "<td>+19.6 (-48.4 to 87.7)</td>" in page

@@ -94,12 +94,12 @@ class Page:
         made = datetime.datetime.now().astimezone().replace(microsecond=0)
         text = markup.page(
             _title(runs.finished),
-            self.compared,
             sections,
             len(runs.finished),
             unfinished,
             runs.damaged,
             made,
+            self.compared,
         )
         file.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(file, text)

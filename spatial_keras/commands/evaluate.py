@@ -27,6 +27,7 @@ def main(config: EvaluateConfig) -> None:
         running.show(f"{text} of --shard puts them together.")
         return
     running.show(
+        report.verdict,
         measures(report, f"{subject['classifier']} on {subject['dataset']}"),
         classes(report),
         *(worst_values(report, name) for name in report.worst_values() or ()),

@@ -62,6 +62,7 @@ class Evaluator:
 
     Attributes:
       number: how many images.
+      size: their height and width, in pixels.
       labels: int32 [n].
       num_classes: the classifier's number of classes.
       notes: what a reader of the results should know.
@@ -91,7 +92,7 @@ class Evaluator:
         if isinstance(classifier, RobustModel):
             classifier = classifier.classifier
         images, labels = inputs.arrays(images, labels)
-        self.number = len(images)
+        self.number, self.size = len(images), images.shape[1:3]
         self._places = inputs.places_of(places, self.number)
         self.transformations = TransformationSet() if transformations is None else transformations
         self.transformations.check_fits(*images.shape[1:3])

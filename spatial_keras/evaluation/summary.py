@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spatial_keras.evaluation import verdict
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.support import tables
@@ -23,6 +24,7 @@ class Report:
       class_names: the name of each class; the numbers by default.
       notes: what a reader should know.
       transformations: the set S of the evaluations; the paper's by default.
+      size: (height, width) of the images; of the paper's by default.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class Report:
         class_names: Sequence[str] | None = None,
         notes: Sequence[str] = (),
         transformations: TransformationSet | None = None,
+        size: tuple[int, int] = (32, 32),
     ) -> None:
-        self._axes = (transformations or TransformationSet()).axes
+        self._transformations, self._size = transformations or TransformationSet(), size
+        self._axes = self._transformations.axes
         self.outcomes = {outcome.name: outcome for outcome in outcomes}
         self.labels = labels
         self.class_names = class_names or [str(i) for i in range(int(labels.max()) + 1)]
@@ -48,6 +52,13 @@ class Report:
             f"The attack broke {broken} of the {int(standing.sum())} images that the grid calls "
             "robust."
         ]
+
+    @property
+    def verdict(self) -> str:
+        """What was found, in one sentence."""
+        accuracies = {name: outcome.accuracy for name, outcome in self.outcomes.items()}
+        number = len(self.labels)
+        return verdict.sentence(accuracies, number, self._transformations, *self._size)
 
     def measures(self) -> dict[str, dict[str, float]]:
         """Returns of each outcome accuracy, the ends of its 95% interval, passes and seconds."""
@@ -99,6 +110,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Returns all but the single images, for a JSON file."""
         return {
+            "verdict": self.verdict,
             "images": len(self.labels),
             "measures": self.measures(),
             "per_class": self.per_class(),

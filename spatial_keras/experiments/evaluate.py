@@ -81,8 +81,8 @@ class Evaluation:
                 if on_outcome:
                     on_outcome(one)
             labels, notes = self.evaluator.labels, [*self.evaluator.notes, *self.notes]
-            box = self.evaluator.transformations
-            report = Report(found, labels, self.class_names, notes, box)
+            box, size = self.evaluator.transformations, self.evaluator.size
+            report = Report(found, labels, self.class_names, notes, box, size)
             if self.config.shard is None:
                 self._write(report)
             else:
@@ -204,7 +204,7 @@ class Evaluation:
     def _to_dict(self, report: Report) -> dict[str, Any]:
         passes = sum(outcome.passes for outcome in report.outcomes.values())
         return {
-            **self.subject, **report.to_dict(), "passes": passes, "flags": self.config.texts(),
+            **report.to_dict(), **self.subject, "passes": passes, "flags": self.config.texts(),
             "versions": train.versions(),
         }  # fmt: skip
 

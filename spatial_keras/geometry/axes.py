@@ -36,6 +36,9 @@ class Axis(abc.ABC):
       points: the number of points in a grid by default.
       identity: the value that leaves images as they are.
       most: the largest bound allowed, if there is one.
+      noun: what the transformations are called, in the plural, e.g. "rotations"; the name by
+        default. Axes of one noun, which reach equally far, are said once.
+      direction: what tells the axis from another one of the same noun, e.g. "to the sides".
     """
 
     bound: float
@@ -45,6 +48,8 @@ class Axis(abc.ABC):
     points: ClassVar[int] = 5
     identity: ClassVar[float] = 0.0
     most: ClassVar[float | None] = None
+    noun: ClassVar[str] = ""
+    direction: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         validation.check_range(f"max_{self.name}", self.bound, 0, self.most)
@@ -128,6 +133,17 @@ class Axis(abc.ABC):
         """Returns a value as people read it, without the symbol."""
         return f"{value:+.1f}"
 
+    def amount(self, place: float) -> str:
+        """Returns how far a place in [0, 1] between the identity and the end is, e.g. "8 degrees".
+
+        It stands after "up to".
+        """
+        return f"{self.value_at(place):.2g} {self.unit}"
+
+    def reach(self, height: int, width: int) -> str:
+        """Returns how far values go for images of this size, e.g. "up to 3 of 32 pixels"."""
+        return f"up to {self.bound:.4g} {self.unit}"
+
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return dataclasses.asdict(self)
@@ -165,6 +181,8 @@ class ShiftX(Axis):
 
     name = "tx"
     unit = "pixels"
+    noun = "shifts"
+    direction = "to the sides"
 
     def matrix(
         self, values: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
@@ -176,6 +194,10 @@ class ShiftX(Axis):
         """Raises ValueError if a shift can push the whole image out of the frame."""
         _check_shift(self, width)
 
+    def reach(self, height: int, width: int) -> str:
+        """Returns how far values go for images of this size, e.g. "up to 3 of 32 pixels"."""
+        return f"up to {self.bound:.4g} of {width} pixels"
+
 
 @tf.keras.utils.register_keras_serializable("spatial_keras")
 class ShiftY(Axis):
@@ -183,6 +205,8 @@ class ShiftY(Axis):
 
     name = "ty"
     unit = "pixels"
+    noun = "shifts"
+    direction = "up and down"
 
     def matrix(
         self, values: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
@@ -193,6 +217,10 @@ class ShiftY(Axis):
     def check_fits(self, height: int, width: int) -> None:
         """Raises ValueError if a shift can push the whole image out of the frame."""
         _check_shift(self, height)
+
+    def reach(self, height: int, width: int) -> str:
+        """Returns how far values go for images of this size, e.g. "up to 3 of 32 pixels"."""
+        return f"up to {self.bound:.4g} of {height} pixels"
 
 
 def _check_shift(axis: Axis, size: int) -> None:
@@ -208,6 +236,7 @@ class Rotation(Axis):
 
     name = "rotation"
     unit = "degrees"
+    noun = "rotations"
     points = 31
     most = 180
 

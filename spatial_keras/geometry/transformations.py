@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras.geometry.axes import Axis, Rotation, ShiftX, ShiftY, deserialize, serialize
-from spatial_keras.support import validation
+from spatial_keras.support import tables, validation
 
 _DRAW_BITS = 24
 
@@ -225,6 +225,31 @@ class TransformationSet:
         for symbol, group in itertools.groupby(pairs, lambda pair: pair[0].symbol):
             lines.append(", ".join(axis.write(value) for axis, value in group) + symbol)
         return "\n".join(lines)
+
+    def words(self, height: int, width: int) -> str:
+        """Returns the set as people say it, e.g. "rotations up to 30 degrees and shifts up to ...".
+
+        Args:
+          height: of the images, in pixels.
+          width: of the images, in pixels.
+        """
+        axes = self._moving
+        reaches = [(axis.noun or axis.name, axis.reach(height, width)) for axis in axes]
+        phrases = []
+        for axis, (noun, reach) in zip(axes, reaches):
+            is_shared = all(other[1] == reach for other in reaches if other[0] == noun)
+            direction = "" if is_shared or not axis.direction else f"{axis.direction} "
+            phrases.append(f"{noun} {direction}{reach}")
+        return tables.listed(dict.fromkeys(phrases)) or "no transformation"
+
+    def amounts(self, place: float) -> str:
+        """Returns how far the axes go at a place in [0, 1], e.g. "8 degrees and 0.8 pixels"."""
+        return tables.listed(dict.fromkeys(axis.amount(place) for axis in self._moving))
+
+    @property
+    def _moving(self) -> list[Axis]:
+        """The axes that have several values, those that move the content first before others."""
+        return [axis for axis in reversed(self.axes) if len(set(axis.ends)) > 1]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

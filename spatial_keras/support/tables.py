@@ -1,4 +1,4 @@
-"""Tables as text: rounded numbers, Markdown, CSV."""
+"""Tables as text: rounded numbers, listed words, Markdown, CSV."""
 
 from __future__ import annotations
 
@@ -28,6 +28,18 @@ def rounded(number: float, decimals: int, sign: str = "") -> str:
     exact = decimal.Decimal(f"{number:.{_DIGITS}g}")
     step = decimal.Decimal(1).scaleb(-decimals)
     return f"{exact.quantize(step, decimal.ROUND_HALF_UP) + 0:{sign}.{decimals}f}"
+
+
+def percent(share: float) -> str:
+    """Returns a share in [0, 1] as whole percents; with a decimal where they would say 0 or 100."""
+    text = rounded(100 * share, 0)
+    return f"{rounded(100 * share, 1) if text in ('0', '100') and 0 < share < 1 else text}%"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Returns words as one says them: "a", "a and b", "a, b and c"."""
+    *first, last = [*words] or [""]
+    return " and ".join([", ".join(first), last] if first else [last])
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -237,6 +237,19 @@ def test_captions_have_a_line_for_each_unit():
     assert captions == ["+1.5, -2.0 px\n+30°", "+0.0, +0.0 px\n+0°", "+3.0, +3.0 px\n-12°"]
 
 
+def test_sets_are_said_in_words():
+    words = {
+        TransformationSet(): "rotations up to 30 degrees and shifts up to 3 of 32 pixels",
+        TransformationSet(1.5, 3, 8): "rotations up to 8 degrees, shifts up and down up to 3 of 32 "
+        "pixels and shifts to the sides up to 1.5 of 32 pixels",
+        TransformationSet(0, 4, 0): "shifts up to 4 of 32 pixels",
+        TransformationSet(0, 0, 0): "no transformation",
+    }
+    assert {box: box.words(32, 32) for box in words} == words
+    assert "up to 3 of 20 pixels and shifts to the sides" in TransformationSet().words(20, 40)
+    assert TransformationSet(3, 3, 30).amounts(0.25) == "7.5 degrees and 0.75 pixels"
+
+
 def test_refuses_axes_that_are_none_or_have_one_name():
     with pytest.raises(TypeError, match="^own_axes must be of Axis, got 'zoom'"):
         TransformationSet(own_axes=["zoom"])

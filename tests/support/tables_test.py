@@ -69,3 +69,14 @@ def test_what_is_no_table_is_refused():
     for text in ["a,b\n1\n", "a\n1,2\n", 'a\n"', ""]:
         with pytest.raises(ValueError):
             tables.from_csv(text)
+
+
+def test_percents_and_lists_are_as_people_say_them():
+    shares = {0: "0%", 0.0004: "0.0%", 0.004: "0.4%", 0.985: "99%", 0.9961: "99.6%", 1: "100%"}
+    assert {share: tables.percent(share) for share in shares} == shares
+    assert [tables.listed("abc"[:number]) for number in range(4)] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]

@@ -9,7 +9,7 @@ from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.results.run_results import Accuracies, Results, Timing
 
 FLAGS = {"dataset": "digits", "model": "resnet8", "width": "0.25", "steps": "800"}
-VERSIONS = {"python": "3.11.7", "tensorflow": "2.15.1"}
+VERSIONS = {"python": "3.11.7", "tensorflow": "2.15.1", "machine": "x86_64"}
 
 
 def results(

@@ -10,9 +10,9 @@ from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.results.run_results import Accuracies, Results, Timing
 from spatial_keras.support import files, tables
 
-_FLAGS = ("defense", "train_images", "model", "width", "steps", "lambda", "seed")
+_FLAGS = ("defense", "train_images", "model", "width", "steps", "lambda", "mixed_precision", "seed")
 _ACCURACIES = ("natural", "random", "grid")
-COLUMNS = (*_FLAGS, *_ACCURACIES, "train_grid", "test_images", "train_seconds")
+COLUMNS = (*_FLAGS, *_ACCURACIES, "train_grid", "test_images", "train_seconds", "machine")
 
 
 def to_csv(runs: Iterable[Results]) -> str:
@@ -38,6 +38,7 @@ def _row(results: Results) -> dict[str, str]:
     found["test_images"] = str(results.accuracies.images)
     seconds = results.timing.train_seconds
     found["train_seconds"] = "" if seconds is None else tables.rounded(seconds, 1)
+    found["machine"] = results.versions.get("machine", "")
     return found
 
 
@@ -71,4 +72,5 @@ def _results(row: Mapping[str, str]) -> Results:
         int(row["train_images"]),
         trained,
         Timing(float(row["train_seconds"]) if row["train_seconds"] else None),
+        versions={"machine": row["machine"]} if row["machine"] else {},
     )

@@ -39,7 +39,7 @@ def test_a_run_leaves_everything_in_its_folder(finished):
     assert all(
         getattr(results.timing, f"seconds_per_{x}") > 0 for x in ("step", "search", "gradient")
     )
-    assert set(results.versions) == {"python", "tensorflow", "numpy"}
+    assert set(results.versions) == {"python", "tensorflow", "numpy", "machine"}
 
     classifier = tf.keras.models.load_model(folder / "classifier.keras")
     images = run.dataset.test_images.astype(np.float32)

@@ -96,7 +96,8 @@ def test_what_all_runs_have_in_common_is_below_the_table(tmp_path):
     add(tmp_path / "b", "wo10_kl", width="0.5")
     codes = [code.text for code in written(tmp_path).iterfind(".//section/p/code")]
     assert {"--dataset=digits", "--model=resnet8", "--steps=800", "--seed=0"} < {*codes}
-    assert codes[-3:] == ["360 test images", "python=3.11.7", "tensorflow=2.15.1"]
+    versions = [f"{name}={version}" for name, version in VERSIONS.items()]
+    assert codes[-4:] == ["360 test images", *versions]
     assert not [code for code in codes if code.startswith(("--width", "--defense"))]
 
 

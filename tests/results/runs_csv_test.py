@@ -22,8 +22,9 @@ def test_a_line_for_each_run():
     assert [row["lambda"] for row in rows] == ["", "4.0", "8.0"]
     assert rows[2] == {
         "defense": "wo10_kl", "train_images": "1437", "model": "resnet8", "width": "0.25",
-        "steps": "800", "lambda": "8.0", "seed": "1", "natural": "90.00", "random": "80.00",
-        "grid": "40.00", "train_grid": "75.00", "test_images": "500", "train_seconds": "12.3",
+        "steps": "800", "lambda": "8.0", "mixed_precision": "none", "seed": "1",
+        "natural": "90.00", "random": "80.00", "grid": "40.00", "train_grid": "75.00",
+        "test_images": "500", "train_seconds": "12.3", "machine": "x86_64",
     }  # fmt: skip
 
 

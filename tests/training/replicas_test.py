@@ -15,7 +15,7 @@ from tests import script_calls
 from tests import search_oracles as oracles
 from tests.robust_models import POINT, assert_weights_equal, build, compiled
 
-BATCH, STEPS = 8, 50
+BATCH, STEPS = 8, 20
 IMAGES, LABELS = oracles.images(4 * BATCH), oracles.labels(4 * BATCH)
 
 

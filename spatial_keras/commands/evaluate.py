@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -10,7 +11,10 @@ from spatial_keras.commands import running
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.evaluation import Report
 from spatial_keras.experiments import evaluate
-from spatial_keras.support import files
+from spatial_keras.support import files, tables
+
+_MOST_ROWS = 10
+_BAR = 40  # characters of a bar at 100%
 
 
 def main(config: EvaluateConfig) -> None:
@@ -30,7 +34,10 @@ def main(config: EvaluateConfig) -> None:
         report.verdict,
         measures(report, f"{subject['classifier']} on {subject['dataset']}"),
         classes(report),
-        *(worst_values(report, name) for name in report.worst_values() or ()),
+        becomes(report),
+        worst(report),
+        *(along(report, name) for name in (report.profile.curves() if report.profile else ())),
+        *share(report),
         *(f"- {note}" for note in report.notes),
         f"Written: {output}, {output.with_suffix('.csv').name}",
     )
@@ -39,7 +46,9 @@ def main(config: EvaluateConfig) -> None:
 def measures(report: Report, title: str) -> Table:
     """Returns the table of accuracies."""
     columns = ("accuracy", "%", "95% interval", "passes", "seconds")
-    table = Table(*columns, title=Text(f"{files.presentable(title)}: {len(report.labels)} images"))
+    table = Table(
+        *columns, title=Text(f"{files.presentable(title)}: {report.sample.number} images")
+    )
     for name, row in report.measures().items():
         interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
         accuracy = f"{100 * row['accuracy']:.1f}"
@@ -56,11 +65,44 @@ def classes(report: Report) -> Table:
     return table
 
 
-def worst_values(report: Report, name: str) -> Table:
-    """Returns how many images broke and how many survived, by the worst values found of an axis."""
-    found = report.worst_values()[name]
-    table = Table(name, "broken", "survived", title=f"Worst {name} found")
-    for i, (broken, standing) in enumerate(zip(found["broken"], found["standing"])):
-        edges = f"{found['edges'][i]:.3g} to {found['edges'][i + 1]:.3g}"
-        table.add_row(edges, str(broken), str(standing))
+def share(report: Report) -> list[str]:
+    """Returns a line about the share of S that breaks an image; none if it was not measured."""
+    found = report.share()
+    if found is None:
+        return []
+    return [
+        f"{tables.percent(found['broken'])} of all transformations in S, drawn "
+        f"{found['draws']:,} times, break an image; at most {tables.percent(found['at_most'])}, "
+        f"with 95% confidence, on average over {found['images']} images."
+    ]
+
+
+def along(report: Report, name: str) -> Table:
+    """Returns which share is right at each value of an axis, whatever the others."""
+    curve = report.profile.curves()[name]
+    axis = next(axis for axis in report.sample.transformations.axes if axis.name == name)
+    table = Table(axis.label, "%", "", title=f"Right along {name}")
+    for value, right in zip(curve["values"], curve["right"]):
+        table.add_row(axis.write(value), f"{100 * right:.1f}", "█" * round(right * _BAR))
+    return table
+
+
+def becomes(report: Report) -> Table:
+    """Returns what the images are taken for when transformed."""
+    table = Table("class", "taken for", "images", title="What becomes what")
+    for row in report.becomes()[:_MOST_ROWS]:
+        names = (escape(files.presentable(row[name])) for name in ("label", "prediction"))
+        table.add_row(*names, str(row["images"]))
+    return table
+
+
+def worst(report: Report) -> Table:
+    """Returns the images that break most easily, of those right as they are."""
+    found, box = report.table(), report.sample.transformations
+    table = Table("image", "class", "taken for", "under", title="Broken by the smallest changes")
+    rows = np.flatnonzero(found["size"] > 0)[:_MOST_ROWS]
+    for row in rows:
+        texts = (str(found[name][row]) for name in ("name", "label", "prediction_there"))
+        caption = box.caption([found[axis.name][row] for axis in box.axes]).replace("\n", ", ")
+        table.add_row(*(escape(files.presentable(text)) for text in texts), caption)
     return table

@@ -13,7 +13,7 @@ from spatial_keras.configuration.shard import Shard
 from spatial_keras.support import files
 from spatial_keras.training import grid_search
 
-MEASURES = ("natural", "random", "worst_of_k", "gradient", "grid", "attack")
+MEASURES = ("natural", "random", "worst_of_k", "gradient", "grid", "attack", "profile")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +176,8 @@ class EvaluateConfig(Config):
             raise ValueError("--model needs --dataset.")
         if "attack" in self.measures and "grid" not in self.measures:
             raise ValueError("measure 'attack' starts from 'grid': measure that too.")
+        if "profile" in self.measures and not {"natural", "grid"} <= {*self.measures}:
+            raise ValueError("measure 'profile' goes by 'natural' and 'grid': measure them too.")
         self.check_effects()
         if self.input_range[0] == self.input_range[1]:
             raise ValueError("--input_range must be two different numbers.")

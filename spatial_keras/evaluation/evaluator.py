@@ -15,11 +15,12 @@ from spatial_keras.classifiers import loading
 from spatial_keras.classifiers.adapter import Classifier
 from spatial_keras.classifiers.images import images_per_pass
 from spatial_keras.classifiers.labels import class_numbers
-from spatial_keras.evaluation import grid, inputs
+from spatial_keras.evaluation import grid, inputs, profile
 from spatial_keras.evaluation.attack import UNSATURATED, Attack
 from spatial_keras.evaluation.identity import Identity
 from spatial_keras.evaluation.judge import Judge
-from spatial_keras.evaluation.outcome import GridOutcome, Outcome
+from spatial_keras.evaluation.outcome import GridOutcome, Outcome, Profile
+from spatial_keras.evaluation.sample import Sample
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.support import validation
@@ -56,13 +57,16 @@ class Evaluator:
       xla: compile the passes with XLA.
       places: of each image its place in the set that these are a part of, which its draws depend
         on, int [n]; 0 to n - 1 by default.
+      names: what tables call each image, such as its file, [n]; by default its place.
+      class_names: what they call each class; its number by default, and where the classifier has
+        another number of classes.
       allow_varying: whether `grid`, `grid_map` and `attack` may be asked of a classifier whose
         outputs for an image depend on chance or on other images. The worst of many answers is then
         worse than any one transformation makes it.
 
     Attributes:
       number: how many images.
-      size: their height and width, in pixels.
+      sample: what is known of them: labels, names, size, S.
       labels: int32 [n].
       num_classes: the classifier's number of classes.
       notes: what a reader of the results should know.
@@ -85,6 +89,8 @@ class Evaluator:
         batch_size: int | None = None,
         xla: bool = False,
         places: np.ndarray | None = None,
+        names: Sequence[object] | None = None,
+        class_names: Sequence[str] | None = None,
         allow_varying: bool = False,
     ) -> None:
         if isinstance(classifier, (str, os.PathLike)):
@@ -92,7 +98,7 @@ class Evaluator:
         if isinstance(classifier, RobustModel):
             classifier = classifier.classifier
         images, labels = inputs.arrays(images, labels)
-        self.number, self.size = len(images), images.shape[1:3]
+        self.number = len(images)
         self._places = inputs.places_of(places, self.number)
         self.transformations = TransformationSet() if transformations is None else transformations
         self.transformations.check_fits(*images.shape[1:3])
@@ -103,6 +109,10 @@ class Evaluator:
         self._allow_varying = allow_varying
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
         self.labels = class_numbers(labels, self.num_classes)
+        self.sample = Sample(
+            self.labels, inputs.class_names_of(class_names, self.num_classes),
+            inputs.names_of(names, self._places), images.shape[1:3], self.transformations,
+        )  # fmt: skip
         settings = repr(
             (warp.composition, warp.fill, warp.axes, tuple(input_range), outputs, output)
         )
@@ -124,8 +134,8 @@ class Evaluator:
         parameters = np.tile(self.transformations.identity, [self.number, 1])
         verdicts = self._judge(np.arange(self.number), parameters)
         return Outcome(
-            "natural", verdicts.right, parameters, verdicts.margins, self.number, _since(start),
-            self._identity.source(),
+            "natural", verdicts.right, parameters, verdicts.margins, verdicts.predictions,
+            self.number, *self._origin(start),
         )  # fmt: skip
 
     def random(self, draws: int = 1, seed: int = 0) -> Outcome:
@@ -141,10 +151,10 @@ class Evaluator:
         margins = self._judge(index, parameters.reshape(index.size, -1)).margins.reshape(-1, draws)
         rows, worst = np.arange(self.number), margins.argmin(axis=1)
         right = (margins >= 0).mean(axis=1) if draws > 1 else margins[:, 0] >= 0
+        found = parameters[rows, worst], margins[rows, worst]
         return Outcome(
-            "random", right, parameters[rows, worst], margins[rows, worst], index.size,
-            _since(start), self._identity.source(),
-        )  # fmt: skip
+            "random", right, *found, self._predictions(*found), index.size, *self._origin(start)
+        )
 
     def worst_of_k(self, k: int = 10, seed: int = 0) -> Outcome:
         """Counts an image as right if it is right under all of k uniform draws from S.
@@ -244,15 +254,50 @@ class Evaluator:
         self._identity.check("grid_outcome", grid_outcome)
         validation.check_integer("steps", steps, 1)
         validation.check_integer("refinements", refinements, 0)
-        attack = Attack(self._judge, self.transformations, grid_outcome.spacing, self._places)
+        spacing = self.transformations.spacing(grid_outcome.counts)
+        attack = Attack(self._judge, self.transformations, spacing, self._places)
         right, margins = grid_outcome.right.copy(), grid_outcome.margins.copy()
         worst, images = grid_outcome.transformations.copy(), np.flatnonzero(grid_outcome.right)
         worst[images], margins[images] = attack(
             images, grid_outcome.damaging[images], margins[images], steps, refinements, seed
         )
         right[images] = margins[images] >= 0
-        seconds, source = _since(start), self._identity.source()
-        return Outcome("attack", right, worst, margins, attack.passes, seconds, source)
+        predictions = self._predictions(worst, margins)
+        return Outcome(
+            "attack", right, worst, margins, predictions, attack.passes, *self._origin(start)
+        )
+
+    def profile(
+        self,
+        natural: Outcome,
+        grid_outcome: GridOutcome,
+        margins: np.ndarray | None = None,
+        on_progress: profile.OnProgress | None = None,
+    ) -> Profile:
+        """Finds where within the grid the images break that are right as they are.
+
+        Of each such image the smallest point that breaks it, and at which value of each axis it is
+        right whatever the others: at most all points of the grid, for an image that breaks.
+
+        Args:
+          natural: what `natural` returned.
+          grid_outcome: what `grid` or `grid_map` returned.
+          margins: those of `grid_map`, [n, points], which save the passes.
+          on_progress: called after each pass with (passes done, passes open at most).
+        """
+        start = time.perf_counter()
+        self._check_varying("profile")
+        self._identity.check("natural", natural)
+        self._identity.check("grid_outcome", grid_outcome)
+        points = self.transformations.grid(tuple(map(int, grid_outcome.counts)))
+        search = profile.Search(
+            self._judge, points, self.transformations.sizes(points), on_progress
+        )
+        worst, found, along = search.of(natural, grid_outcome, margins)
+        return Profile(
+            "profile", grid_outcome.right, worst, found, self._predictions(worst, found),
+            search.passes, *self._origin(start), natural.right, along, grid_outcome.counts,
+        )  # fmt: skip
 
     def grid_map(
         self,
@@ -302,11 +347,23 @@ class Evaluator:
     def _grid_outcome(
         self, found: grid.WorstPoints, counts: Sequence[int], points: np.ndarray, start: float
     ) -> GridOutcome:
-        damaging, spacing = points[found.points], self.transformations.spacing(counts)
+        damaging, margins = points[found.points], found.margins[:, 0]
+        predictions = self._predictions(damaging[:, 0], margins)
         return GridOutcome(
-            "grid", found.margins[:, 0] >= 0, damaging[:, 0], found.margins[:, 0], found.passes,
-            _since(start), self._identity.source(), damaging, spacing, self.number * len(points),
+            "grid", margins >= 0, damaging[:, 0], margins, predictions, found.passes,
+            *self._origin(start), damaging, np.array(counts), self.number * len(points),
         )  # fmt: skip
+
+    def _predictions(self, transformations: np.ndarray, margins: np.ndarray) -> np.ndarray:
+        """Returns the predictions under transformations [n, axes], judging where they are wrong."""
+        predictions, wrong = self.labels.copy(), np.flatnonzero(margins < 0)
+        if len(wrong):
+            predictions[wrong] = self._judge(wrong, transformations[wrong]).predictions
+        return predictions
+
+    def _origin(self, start: float) -> tuple[float, str, Sample]:
+        """Returns of an outcome that was begun then seconds, source and sample."""
+        return time.perf_counter() - start, self._identity.source(), self.sample
 
     def _draws(self, draws: int, seed: int) -> np.ndarray:
         """Draws parameters [n, draws, axes]; fewer draws, or of fewer places, are the first."""
@@ -334,9 +391,7 @@ class Evaluator:
             found = self._judge(index, parameters[index]).margins
             index, found = index[found < margins[index]], found[found < margins[index]]
             margins[index], worst[index] = found, parameters[index]
-        seconds, source = _since(start), self._identity.source()
-        return Outcome(name, margins >= 0, worst, margins, passes, seconds, source)
-
-
-def _since(start: float) -> float:
-    return time.perf_counter() - start
+        predictions = self._predictions(worst, margins)
+        return Outcome(
+            name, margins >= 0, worst, margins, predictions, passes, *self._origin(start)
+        )

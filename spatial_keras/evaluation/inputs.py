@@ -75,6 +75,26 @@ def _joined(batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarra
         raise ValueError(examination.RAGGED) from error
 
 
+def class_names_of(names: Sequence[str] | None, classes: int) -> Sequence[str]:
+    """Returns the names of classes; their numbers where there is not one for each of them."""
+    return names if names and len(names) == classes else [str(i) for i in range(classes)]
+
+
+def names_of(names: Sequence[Any] | None, places: np.ndarray) -> Sequence[Any]:
+    """Returns the names of images; by default their places.
+
+    Args:
+      names: one for each place, or None.
+      places: the images' places, int [n].
+
+    Raises:
+      ValueError: there are more or fewer.
+    """
+    if names is not None and len(names) != len(places):
+        raise ValueError(f"names must be {len(places)}, one for each image, got {len(names)}.")
+    return places if names is None else names
+
+
 def places_of(places: np.ndarray | None, number: int) -> np.ndarray:
     """Returns the places of images in a set that they are a part of; in order by default.
 

@@ -26,10 +26,12 @@ class Verdicts:
       margins: the logit of the label minus the largest other one, float32 [pairs]; the prediction
         is right where it is at least 0.
       losses: cross-entropy, float32 [pairs].
+      predictions: class numbers, int32 [pairs].
     """
 
     margins: np.ndarray
     losses: np.ndarray
+    predictions: np.ndarray
 
     @property
     def right(self) -> np.ndarray:
@@ -194,9 +196,10 @@ class Judge:
 
     def _verdicts(
         self, images: tf.Tensor, index: tf.Tensor, parameters: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         logits, labels = self._logits(self._warp, images, index, parameters)
-        return _margins(logits, labels), losses.cross_entropy(labels, logits)
+        predictions = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        return _margins(logits, labels), losses.cross_entropy(labels, logits), predictions
 
     def _margins_and_slopes(
         self, images: tf.Tensor, index: tf.Tensor, parameters: tf.Tensor

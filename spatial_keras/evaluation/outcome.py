@@ -8,9 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from spatial_keras.evaluation import image_table
+from spatial_keras.evaluation.intervals import confidence_interval
+from spatial_keras.evaluation.sample import Sample
 from spatial_keras.support import files
+
+# What an outcome holds of each image.
+_PER_IMAGE = ("right", "transformations", "margins", "predictions", "damaging", "along", "natural")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,24 +23,29 @@ class Outcome:
     """The result of one evaluation on n images.
 
     Attributes:
-      name: "natural", "random", "worst_of_k", "gradient", "grid" or "attack".
+      name: "natural", "random", "worst_of_k", "gradient", "grid", "attack" or "profile".
       right: whether each image counts as right: bool [n]; for random accuracy the fraction of its
         draws, float [n].
       transformations: of those tried, the one of smallest margin for each image, float32
         [n, axes], a column for each axis of S: pixels and degrees.
       margins: the margin there (the label's logit minus the largest other one), float32 [n].
-      passes: how many images went through the network, with or without a gradient.
+      predictions: the class numbers predicted there, int32 [n].
+      passes: how many images went through the network, with or without a gradient, until it was
+        decided; what a broken image is taken for is one more.
       seconds: the time it took.
       source: a hash of the classifier, the images and all else that margins depend on.
+      sample: the images.
     """
 
     name: str
     right: np.ndarray
     transformations: np.ndarray
     margins: np.ndarray
+    predictions: np.ndarray
     passes: int
     seconds: float
     source: str
+    sample: Sample
 
     @property
     def accuracy(self) -> float:
@@ -49,7 +59,15 @@ class Outcome:
 
     def save(self, file: pathlib.Path) -> None:
         """Writes all to a file, whole or not at all."""
-        files.write_arrays(file, **{k: np.asarray(v) for k, v in vars(self).items()})
+        found = {name: np.asarray(value) for name, value in vars(self).items() if name != "sample"}
+        files.write_arrays(file, **found)
+
+    def table(self) -> dict[str, np.ndarray]:
+        """Returns columns, a row for each image and the worst first, as for pandas.DataFrame.
+
+        See `Report.table`, which knows more: it is of all outcomes.
+        """
+        return image_table.columns([self])
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -69,70 +87,94 @@ class GridOutcome(Outcome):
     Attributes:
       damaging: for each image the points of smallest margin found, worst first, float32
         [n, 1 to 5, axes].
-      spacing: the grid's steps along the axes, float32 [axes]; the way to an end where there is
-        but one point.
+      counts: the grid's points along the axes, int [axes].
       exhaustive: how many passes an evaluation without pruning takes.
     """
 
     damaging: np.ndarray
-    spacing: np.ndarray
+    counts: np.ndarray
     exhaustive: int
 
 
-def restore(file: pathlib.Path, number: int) -> Outcome | None:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Profile(Outcome):
+    """Where within S the images break that are right as they are, of the points of a grid.
+
+    `right` is that of the grid; `transformations` are the smallest that break the images, in units
+    of the bounds, the identity where none does or that is wrong already.
+
+    Attributes:
+      natural: which images are right as they are, bool [n].
+      along: whether an image is right at a value of an axis whatever the others, bool [n, values],
+        the values of the first axis first.
+      counts: the grid's points along the axes, int [axes].
+    """
+
+    natural: np.ndarray
+    along: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def half(self) -> float | None:
+        """The size at which half of those images are broken that are at all; None if none is."""
+        broken = self.natural & ~self.right.astype(bool)
+        sizes = self.sample.transformations.sizes(self.transformations[broken])
+        return float(np.quantile(sizes, 0.5, method="inverted_cdf")) if broken.any() else None
+
+    def curves(self) -> dict[str, dict[str, list[float]]]:
+        """Returns of the images right as they are the shares still right along each axis.
+
+        Returns:
+          Of each axis that has several values, by its name: "values" in its unit, and "right", the
+          share that is right at each whatever the values of the others.
+        """
+        shares = self.along[self.natural].mean(axis=0) if self.natural.any() else None
+        table, start = {}, 0
+        for axis, count in zip(self.sample.transformations.axes, self.counts):
+            values = axis.grid(int(count))
+            if len(values) > 1 and shares is not None:
+                right = shares[start : start + len(values)]
+                table[axis.name] = {"values": values.tolist(), "right": right.tolist()}
+            start += len(values)
+        return table
+
+
+_KINDS = {"damaging": GridOutcome, "along": Profile}
+
+
+def restore(file: pathlib.Path, sample: Sample) -> Outcome | None:
     """Returns the outcome that was saved; None if it is not there, or is damaged.
 
     Args:
       file: that it was saved to.
-      number: how many images it is of.
+      sample: the images that it is of.
     """
     try:
         with np.load(file) as arrays:
             values = {k: v.item() if v.ndim == 0 else v for k, v in arrays.items()}
-        values.setdefault("source", "")  # of before outcomes had one
-        found = (GridOutcome if "damaging" in values else Outcome)(**values)
-        is_whole = len(found.right) == len(found.transformations) == number
+        kind = next((kind for name, kind in _KINDS.items() if name in values), Outcome)
+        found = kind(**values, sample=sample)
+        is_whole = len(found.right) == len(found.transformations) == sample.number
         is_whole &= bool(np.isfinite(found.margins).all())
     except Exception:  # a damaged file raises all kinds
         return None
     return found if is_whole else None
 
 
-def join(parts: Sequence[Outcome], places: Sequence[np.ndarray]) -> Outcome:
+def join(parts: Sequence[Outcome], places: Sequence[np.ndarray], sample: Sample) -> Outcome:
     """Returns the outcome on all images, of those on parts of them; passes and seconds add up.
 
     Args:
       parts: outcomes of one evaluation. The source of the whole stays empty.
       places: of each part, which of all images it is of, int [n].
+      sample: all images.
     """
     first, order = parts[0], np.argsort(np.concatenate(places))
-    changes: dict[str, Any] = {"source": ""}
+    changes: dict[str, Any] = {"source": "", "sample": sample}
     for field in dataclasses.fields(first):
         values = [getattr(part, field.name) for part in parts]
-        if field.name in ("right", "transformations", "margins", "damaging"):
+        if field.name in _PER_IMAGE:
             changes[field.name] = np.concatenate(values)[order]
         elif field.name in ("passes", "seconds", "exhaustive"):
             changes[field.name] = sum(values)
     return dataclasses.replace(first, **changes)
-
-
-def confidence_interval(right: np.ndarray) -> tuple[float, float]:
-    """Returns the 95% confidence interval of a mean over images.
-
-    It is Wilson's for right or wrong, which stays within [0, 1] and holds for few images; for
-    fractions it is the normal approximation.
-
-    Args:
-      right: bool, or fractions in [0, 1], [n].
-    """
-    values = np.asarray(right, np.float64)
-    number = len(values)
-    if np.isin(values, (0, 1)).all():
-        count = int(np.sum(values))
-        low, high = stats.binomtest(count, number).proportion_ci(0.95, method="wilson")
-        return float(low), float(high)
-    if number == 1:
-        return 0.0, 1.0
-    mean = float(np.mean(values))
-    half = float(stats.norm.ppf(0.975) * stats.sem(values))
-    return max(mean - half, 0.0), min(mean + half, 1.0)

@@ -1,46 +1,39 @@
-"""Report: the outcomes of an evaluation as tables, JSON and CSV."""
+"""Report: the outcomes of an evaluation in one sentence, as tables, JSON and CSV."""
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from spatial_keras.evaluation import verdict
-from spatial_keras.evaluation.outcome import GridOutcome, Outcome
-from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.evaluation import image_table, verdict
+from spatial_keras.evaluation.intervals import largest_share
+from spatial_keras.evaluation.outcome import GridOutcome, Outcome, Profile
 from spatial_keras.support import tables
-
-_BINS = 12
 
 
 class Report:
     """What several evaluations of the same images found.
 
     Args:
-      outcomes: in the order in which they are shown.
-      labels: class numbers, integer [n].
-      class_names: the name of each class; the numbers by default.
+      outcomes: in the order in which they are shown, one at least.
       notes: what a reader should know.
-      transformations: the set S of the evaluations; the paper's by default.
-      size: (height, width) of the images; of the paper's by default.
+
+    Attributes:
+      outcomes: those that are accuracies, by name.
+      profile: where the images break; None without that outcome.
+      sample: the images.
+      notes: with what was found.
     """
 
-    def __init__(
-        self,
-        outcomes: Sequence[Outcome],
-        labels: np.ndarray,
-        class_names: Sequence[str] | None = None,
-        notes: Sequence[str] = (),
-        transformations: TransformationSet | None = None,
-        size: tuple[int, int] = (32, 32),
-    ) -> None:
-        self._transformations, self._size = transformations or TransformationSet(), size
-        self._axes = self._transformations.axes
-        self.outcomes = {outcome.name: outcome for outcome in outcomes}
-        self.labels = labels
-        self.class_names = class_names or [str(i) for i in range(int(labels.max()) + 1)]
+    def __init__(self, outcomes: Sequence[Outcome], notes: Sequence[str] = ()) -> None:
+        self._all = list(outcomes)
+        self.sample = self._all[0].sample
+        found = {outcome.name: outcome for outcome in self._all}
+        self.profile: Profile | None = found.pop("profile", None)
+        self.outcomes = found
         self.notes = [*notes, *self._found()]
 
     def _found(self) -> list[str]:
@@ -57,8 +50,11 @@ class Report:
     def verdict(self) -> str:
         """What was found, in one sentence."""
         accuracies = {name: outcome.accuracy for name, outcome in self.outcomes.items()}
-        number = len(self.labels)
-        return verdict.sentence(accuracies, number, self._transformations, *self._size)
+        half = self.profile.half if self.profile else None
+        sample = self.sample
+        return verdict.sentence(
+            accuracies, sample.number, sample.transformations, *sample.size, half
+        )
 
     def measures(self) -> dict[str, dict[str, float]]:
         """Returns of each outcome accuracy, the ends of its 95% interval, passes and seconds."""
@@ -76,64 +72,86 @@ class Report:
     def per_class(self) -> dict[str, dict[str, float]]:
         """Returns of each class that has images how many, and every accuracy on them."""
         table = {}
-        for number, name in enumerate(self.class_names):
-            members = self.labels == number
+        for number, name in enumerate(self.sample.class_names):
+            members = self.sample.labels == number
             if members.any():
                 accuracies = {k: float(o.right[members].mean()) for k, o in self.outcomes.items()}
                 table[name] = {"images": int(members.sum()), **accuracies}
         return table
 
-    def worst_values(self) -> dict[str, dict[str, list[float]]] | None:
-        """Returns which values of each axis the grid or, after it, the attack came to.
+    def becomes(self) -> list[dict[str, Any]]:
+        """Returns what images that are right as they are become when transformed.
 
         Returns:
-          Of each axis that has several, by its name: "edges" [bins + 1] in the axis's unit, and
-          counts "broken" and "standing" [bins]; None if there is neither outcome.
+          "label", "prediction" under the smallest transformation found that breaks them, and of how
+          many "images" that is true, the most frequent first.
         """
-        outcome = self.outcomes.get("attack", self.outcomes.get("grid"))
+        table = self.table()
+        rows = zip(table["label"], table["prediction_there"], table["size"])
+        counts = collections.Counter((label, there) for label, there, size in rows if size > 0)
+        return [
+            {"label": label, "prediction": there, "images": count}
+            for (label, there), count in counts.most_common()
+        ]
+
+    def share(self) -> dict[str, float] | None:
+        """Returns which share of S breaks the images, by the draws of random accuracy.
+
+        Returns:
+          "images", those right as they are if that was measured, "draws" of all of them, the share
+          of these that are "broken", and the share of S that they are broken by "at_most", an
+          upper 95% bound for these images; None without random accuracy.
+        """
+        outcome = self.outcomes.get("random")
         if outcome is None:
             return None
-        table = {}
-        for axis, values in zip(self._axes, outcome.transformations.T):
-            low, high = axis.ends
-            if low < high:
-                edges = np.linspace(low, high, _BINS + 1)
-                broken, standing = (
-                    np.histogram(values[chosen], edges)[0].tolist()
-                    for chosen in (~outcome.right, outcome.right)
-                )
-                table[axis.name] = {
-                    "edges": edges.tolist(), "broken": broken, "standing": standing,
-                }  # fmt: skip
-        return table
+        natural = self.outcomes.get("natural")
+        right = outcome.right if natural is None else outcome.right[natural.right]
+        if not len(right):
+            return None
+        # Of draws whose chances differ a sum varies less than of equal ones: the bound holds.
+        draws = image_table.draws(outcome) * len(right)
+        wrong = round(draws * float(1 - right.mean()))
+        return {
+            "images": len(right), "draws": draws, "broken": wrong / draws,
+            "at_most": float(largest_share(wrong, draws)),
+        }  # fmt: skip
+
+    def table(self) -> dict[str, np.ndarray]:
+        """Returns columns, a row for each image and the worst first, as for pandas.DataFrame.
+
+        They are `image`, its number, and `name`; `label` and `prediction` of the image as it is;
+        whether it `survives` all that was tried; the smallest transformation found that breaks it,
+        a column for each axis of S (pixels, degrees), its `size` in units of the bounds, 0 for an
+        image that is wrong as it is, and `prediction_there`; the smallest `margin` found anywhere;
+        of random draws `share_broken` and `share_at_most`, its upper 95% bound; and of each outcome
+        `NAME_right`: 1, 0 or a fraction of draws. What does not exist is NaN or None.
+        """
+        return image_table.columns(self._all)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all but the single images, for a JSON file."""
+        sample = self.sample
         return {
             "verdict": self.verdict,
-            "images": len(self.labels),
+            "images": sample.number,
+            "transformations": sample.transformations.words(*sample.size),
             "measures": self.measures(),
+            "share_of_transformations": self.share(),
             "per_class": self.per_class(),
-            "worst_values": self.worst_values(),
+            "becomes": self.becomes(),
+            "axes": self.profile.curves() if self.profile else None,
             "notes": self.notes,
         }
 
     def to_csv(self) -> str:
-        """Returns one line per image: its class, and what each outcome found for it.
+        """Returns the columns of `table`, a line for each image."""
+        table = self.table()
+        rows = (map(_cell, row) for row in zip(*table.values()))
+        return tables.to_csv(list(table), rows)
 
-        `NAME_right` is 1, 0 or a fraction of draws; `NAME_tx`, `NAME_ty` (pixels),
-        `NAME_rotation` (degrees) and so on, one for each axis of S, are the transformation of
-        smallest margin found, `NAME_margin`.
-        """
-        columns: dict[str, Sequence[Any]] = {
-            "image": range(len(self.labels)),
-            "label": self.labels,
-            "class": [self.class_names[label] for label in self.labels],
-        }
-        for name, outcome in self.outcomes.items():
-            columns[f"{name}_right"] = [f"{value:.6g}" for value in outcome.right.astype(float)]
-            if name != "natural":
-                for axis, values in zip(self._axes, outcome.transformations.T):
-                    columns[f"{name}_{axis.name}"] = [f"{value:.6g}" for value in values]
-            columns[f"{name}_margin"] = [f"{value:.6g}" for value in outcome.margins]
-        return tables.to_csv(list(columns), zip(*columns.values()))
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, np.bool_):
+        return int(value)
+    return None if isinstance(value, np.floating) and np.isnan(value) else value

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scipy import stats
-
+from spatial_keras.evaluation import intervals
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.support import tables
 
@@ -49,8 +48,7 @@ def sentence(
         text = tables.percent(accuracies[name])
         if images >= _FEW:
             return text
-        count = round(accuracies[name] * images)
-        ends = stats.binomtest(count, images).proportion_ci(0.95, "wilson")
+        ends = intervals.wilson(round(accuracies[name] * images), images)
         low, high = (tables.rounded(100 * end, 0) for end in ends)
         return f"{text} ({low} to {high})"
 

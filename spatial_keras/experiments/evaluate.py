@@ -45,7 +45,6 @@ class Evaluation:
       evaluator: evaluates.
       subject: what is evaluated, for people: the classifier and the images.
       images: a hash of these.
-      class_names: the names of the classes.
       notes: what a reader should know.
     """
 
@@ -54,7 +53,6 @@ class Evaluation:
     evaluator: evaluation.Evaluator
     subject: dict[str, Any]
     images: str
-    class_names: tuple[str, ...]
     notes: list[str]
 
     def run(self, on_outcome: Callable[[Outcome], None] | None = None) -> Report:
@@ -80,9 +78,7 @@ class Evaluation:
                 found.append(one)
                 if on_outcome:
                     on_outcome(one)
-            labels, notes = self.evaluator.labels, [*self.evaluator.notes, *self.notes]
-            box, size = self.evaluator.transformations, self.evaluator.size
-            report = Report(found, labels, self.class_names, notes, box, size)
+            report = Report(found, [*self.evaluator.notes, *self.notes])
             if self.config.shard is None:
                 self._write(report)
             else:
@@ -95,20 +91,21 @@ class Evaluation:
         found: dict[str, Outcome] = {}
         for name in self.config.ordered_measures:
             file = self._partial / f"{name}.npz"
-            found[name] = outcome.restore(file, self.evaluator.number)
+            found[name] = outcome.restore(file, self.evaluator.sample)
             if found[name] is None:
                 found[name] = self._measure(name, found)
                 found[name].save(file)
             yield found[name]
 
     def _merged(self) -> Iterable[Outcome]:
-        measures, number = self.config.ordered_measures, self.evaluator.number
+        measures, sample = self.config.ordered_measures, self.evaluator.sample
         places, outcomes, maps = [], [], []
         for shard in shards.all_of(self.output):
-            folder, rows = shards.folder_of(shard, self.output), shard.places(number)
+            folder, rows = shards.folder_of(shard, self.output), shard.places(sample.number)
             shards.check(folder, {**self._settings, "shard": str(shard)})
             shards.check_sealed(folder)
-            found = [outcome.restore(folder / f"{name}.npz", len(rows)) for name in measures]
+            part = sample.part(rows)
+            found = [outcome.restore(folder / f"{name}.npz", part) for name in measures]
             found_map = grid.read_map(folder / "map", len(rows)) if self.config.map else {}
             if None in (*found, found_map):
                 raise shards.damaged(folder)
@@ -118,7 +115,7 @@ class Evaluation:
         self._claim_partial()
         if self.config.map:
             grid.join_maps(maps, places, self._map)
-        return [outcome.join(parts, places) for parts in zip(*outcomes)]
+        return [outcome.join(parts, places, sample) for parts in zip(*outcomes)]
 
     def _write(self, report: Report) -> None:
         files.write_text(self.output.with_suffix(".csv"), report.to_csv())
@@ -192,8 +189,12 @@ class Evaluation:
         if name == "attack":
             steps, refinements = config.attack_steps, config.attack_refinements
             return evaluator.attack(found["grid"], steps, refinements, seed)
-        counts = config.grid_counts
-        with progress.PassBar("grid", self.distribution.is_chief) as bar:
+        with progress.PassBar(name, self.distribution.is_chief) as bar:
+            if name == "profile":
+                margins = np.load(self._map / "margins.npy", mmap_mode="r") if config.map else None
+                natural, on_grid = found["natural"], found["grid"]
+                return evaluator.profile(natural, on_grid, margins, bar.update)
+            counts = config.grid_counts
             if config.map:
                 # Whole, but killed before its accuracy was written.
                 shutil.rmtree(self._map, ignore_errors=True)
@@ -238,6 +239,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
     digest.update(np.ascontiguousarray(labels))
     part = config.part or WHOLE
     places = part.places(len(labels))
+    names = images.test_names
     evaluator = evaluation.Evaluator(
         classifier,
         pixels[part.rows],
@@ -251,6 +253,8 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         batch_size=config.batch_size,
         xla=xla,
         places=places,
+        names=None if names is None else names[first][part.rows],
+        class_names=images.class_names,
     )
     subject = {
         "classifier": config.run or config.model,
@@ -261,9 +265,8 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         "all_test_images": len(images.test_images),
         **({"damaged_images_left_out": images.left_out} if config.skip_damaged else {}),
     }
-    names = images.class_names if evaluator.num_classes == images.num_classes else None
     notes = _notes(config, evaluator, images)
-    return Evaluation(distributed, config, evaluator, subject, digest.hexdigest(), names, notes)
+    return Evaluation(distributed, config, evaluator, subject, digest.hexdigest(), notes)
 
 
 def load_run(

@@ -50,16 +50,17 @@ class PassBar:
     def __exit__(self, *error: Any) -> None:
         self._bar.close()
 
-    def update(self, passes: int, open_passes: int, standing: int) -> None:
+    def update(self, passes: int, open_passes: int, standing: int | None = None) -> None:
         """Shows the state.
 
         Args:
           passes: passes done.
           open_passes: passes to come, should no further image break.
-          standing: images that no transformation has broken.
+          standing: images that no transformation has broken, where that is asked.
         """
         self._bar.total = passes + open_passes
-        self._bar.set_postfix(survived=standing, refresh=False)
+        if standing is not None:
+            self._bar.set_postfix(survived=standing, refresh=False)
         self._bar.update(passes - self._bar.n)
 
 

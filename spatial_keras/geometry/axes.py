@@ -19,6 +19,8 @@ from spatial_keras.support import validation
 
 # Of a unit, how it stands behind a value.
 _SYMBOLS = {"pixels": " px", "degrees": "°"}
+# Between which a value's place is interpolated, the identity's among them.
+_PLACES = 2001
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Axis(abc.ABC):
           place: numbers, an array or a tensor.
         """
         return place * np.float32(self.bound)  # as all parameters are
+
+    def place_of(self, values: np.ndarray) -> np.ndarray:
+        """Returns the places in [-1, 1] of values, those that `value_at` gives them."""
+        places = np.linspace(-1, 1, _PLACES)
+        return np.interp(values, self.value_at(places), places)
 
     @property
     def ends(self) -> tuple[float, float]:

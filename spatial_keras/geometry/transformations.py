@@ -226,6 +226,20 @@ class TransformationSet:
             lines.append(", ".join(axis.write(value) for axis, value in group) + symbol)
         return "\n".join(lines)
 
+    def sizes(self, parameters: np.ndarray) -> np.ndarray:
+        """Returns how far transformations [..., axes] go, in units of the bounds, float64 [...].
+
+        It is that along the axis where they go farthest: 1 at the ends, 0 at the identity.
+        """
+        parameters = np.asarray(parameters, np.float64)
+        places = [
+            abs(axis.place_of(values))
+            for axis, values in zip(self.axes, np.moveaxis(parameters, -1, 0))
+            if axis in self._moving
+        ]
+        # Without the rounding of parameters, which are float32, so that those alike are the same.
+        return np.round(np.max([np.zeros(parameters.shape[:-1]), *places], axis=0), 5)
+
     def words(self, height: int, width: int) -> str:
         """Returns the set as people say it, e.g. "rotations up to 30 degrees and shifts up to ...".
 

@@ -43,12 +43,13 @@ def read(folder: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
     """Returns what an evaluation in a run's folder says of each image.
 
     Returns:
-      Class numbers, int [n], and whether it is right as it is and on the grid, bool [n, 2]; None
+      The classes, str [n], and whether it is right as it is and on the grid, bool [n, 2]; None
       if there is no such evaluation, or it cannot be read.
     """
     try:
         rows = tables.from_csv((folder / _FILE).read_text(encoding="utf-8"))
-        labels = np.array([int(row["label"]) for row in rows])
+        rows.sort(key=lambda row: int(row["image"]))
+        labels = np.array([row["label"] for row in rows])
         right = np.array([[float(row[name]) for name in _COLUMNS] for row in rows])
     except (OSError, ValueError, KeyError):
         return None

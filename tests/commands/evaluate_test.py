@@ -37,7 +37,7 @@ def test_tables_and_files(model, tmp_path):
     options = ("--limit=20", "--grid_counts=3,3,3", "--attack_refinements=2", "--attack_steps=2")
     found = run(model, *options, f"--output={output}")
     assert found.returncode == 0, found.stderr
-    for text in ("natural", "attack", "95% interval", "Accuracy by class", "Worst rotation"):
+    for text in ("natural", "attack", "95% interval", "Accuracy by class", "Right along rotation"):
         assert text in found.stdout
     assert "gives probabilities" in found.stdout and "first 20 of 360" in found.stdout
     assert "survived=" in found.stderr  # the progress bar

@@ -35,6 +35,7 @@ def test_natural_is_on_untouched_images(case):
     outcome = evaluator_of(case).natural()
     np.testing.assert_array_equal(outcome.right, np.arange(23) % 7 != 0)
     np.testing.assert_allclose(outcome.margins, margins_under(case, np.zeros([23, 3])), atol=1e-4)
+    np.testing.assert_array_equal(outcome.predictions == case[2], outcome.right)
     assert outcome.passes == 23 and not outcome.transformations.any() and outcome.seconds > 0
 
 
@@ -45,6 +46,8 @@ def test_random_is_the_mean_over_draws(case, number):
     np.testing.assert_allclose(outcome.right, (margins >= 0).mean(axis=0))
     np.testing.assert_allclose(outcome.margins, margins.min(axis=0), atol=1e-4)
     worst = draws(number, 3)[margins.argmin(axis=0), np.arange(23)]
+    there = cases.logits(case[0], case[1], worst).argmax(axis=-1)
+    np.testing.assert_array_equal(outcome.predictions, there)
     np.testing.assert_allclose(outcome.transformations, worst, atol=1e-5)
     assert outcome.passes == 23 * number
     assert outcome.right.dtype == (bool if number == 1 else float)
@@ -200,12 +203,6 @@ def test_grid_removes_its_partial_file(case, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("counts", "spacing"), [((3, 5, 9), (1, 0.5, 2)), ((1, 2, 3), (1, 2, 8))])
-def test_the_spacing_is_the_step_between_points(case, counts, spacing):
-    found = evaluator_of(case).grid(counts).spacing
-    np.testing.assert_array_equal(found, np.array(spacing, np.float32), strict=True)
-
-
 def test_attack_goes_on_from_the_grid(case):
     evaluator = evaluator_of(case)
     outcome = evaluator.grid((1, 1, 3))
@@ -223,7 +220,7 @@ def test_the_map_gives_the_grids_outcome(case, tmp_path):
     evaluator = evaluator_of(case)
     pruned, whole = evaluator.grid((3, 3, 3)), evaluator.grid_map(tmp_path / "map", (3, 3, 3))
     np.testing.assert_array_equal(pruned.right, whole.right)
-    np.testing.assert_array_equal(whole.spacing, pruned.spacing)
+    np.testing.assert_array_equal(whole.counts, pruned.counts)
     assert whole.passes == whole.exhaustive
     with pytest.raises(ValueError, match="map exists already"):
         evaluator.grid_map(tmp_path / "map", (3, 3, 3))

@@ -55,3 +55,12 @@ def test_places_are_different_numbers(places):
 def test_places_are_in_order_by_default():
     np.testing.assert_array_equal(inputs.places_of(None, 3), [0, 1, 2])
     np.testing.assert_array_equal(inputs.places_of([7, 1, 4], 3), [7, 1, 4])
+
+
+def test_names_are_one_for_each_image(case):
+    with pytest.raises(ValueError, match="names must be 4, one for each image, got 2"):
+        Evaluator(case[0], GREY, np.zeros(4, int), names=["a", "b"])
+    places = np.array([5, 0, 2, 9])
+    sample = Evaluator(case[0], GREY, np.zeros(4, int), places=places).sample
+    np.testing.assert_array_equal(sample.names, places)
+    assert list(sample.class_names) == ["0", "1", "2"]

@@ -1,41 +1,65 @@
-"""Confidence intervals against SciPy."""
+"""An outcome as a line, as columns, and from the file that keeps it."""
+
+import dataclasses
 
 import numpy as np
 import pytest
-from scipy import stats
 
-from spatial_keras.evaluation import Outcome, confidence_interval
+from spatial_keras import TransformationSet
+from spatial_keras.evaluation import GridOutcome, Outcome, Profile, Sample, outcome
 
-
-@pytest.mark.parametrize(("right", "number"), [(0, 1), (1, 1), (0, 30), (30, 30), (7, 30), (1, 9)])
-def test_the_interval_of_right_and_wrong_is_wilsons(right, number):
-    values = np.arange(number) < right
-    expected = stats.binomtest(right, number).proportion_ci(0.95, "wilson")
-    np.testing.assert_allclose(confidence_interval(values), expected, atol=1e-6)
-    # Wilson's ends are the probabilities from which the mean is 1.96 standard deviations away.
-    for end in confidence_interval(values):
-        distance = right / number - end
-        assert distance**2 == pytest.approx(1.959964**2 * end * (1 - end) / number, abs=1e-6)
-    assert confidence_interval(values) == confidence_interval(values.astype(np.float32))
-
-
-def test_the_interval_of_fractions_is_normal():
-    values = np.random.default_rng(0).integers(0, 11, 40) / 10
-    expected = stats.norm.interval(0.95, values.mean(), stats.sem(values))
-    np.testing.assert_allclose(confidence_interval(values), expected, rtol=1e-6)
-
-
-def test_the_interval_stays_between_0_and_1():
-    low, high = confidence_interval(np.array([0.99, 1.0, 0.5, 1.0]))
-    assert 0 <= low < high <= 1
-
-
-def test_one_fraction_says_nothing():
-    assert confidence_interval(np.array([0.5])) == (0.0, 1.0)
+SAMPLE = Sample(np.arange(10) % 2, ("a", "b"), range(10), (12, 12), TransformationSet(2, 0, 10))
+RIGHT = np.array([True] * 9 + [False])
+COMMON = (
+    RIGHT, np.zeros([10, 3]), np.where(RIGHT, 1.0, -1.0), SAMPLE.labels, 1234, 2.04, "", SAMPLE
+)  # fmt: skip
 
 
 def test_an_outcome_reads_in_one_line():
-    right = np.array([True] * 9 + [False])
-    outcome = Outcome("grid", right, np.zeros([10, 3]), np.ones(10), 1234, 2.04, "")
-    assert str(outcome) == "grid: 90.0% (59.6% to 98.2%), 1,234 passes, 2.0 s"
-    assert outcome.accuracy == pytest.approx(0.9)
+    found = Outcome("grid", *COMMON)
+    assert str(found) == "grid: 90.0% (59.6% to 98.2%), 1,234 passes, 2.0 s"
+    assert found.accuracy == pytest.approx(0.9)
+
+
+def test_parts_from_their_files_are_the_whole(tmp_path):
+    along = np.tile(RIGHT[:, None], 8)
+    wholes = (
+        Outcome("natural", *COMMON),
+        GridOutcome("grid", *COMMON, np.zeros([10, 1, 3]), np.array([5, 5, 3]), 775),
+        Profile("profile", *COMMON, RIGHT, along, np.array([5, 5, 3])),
+    )
+    places = [np.arange(0, 10, 2), np.arange(1, 10, 2)]
+    for whole in wholes:
+        parts = []
+        for rows in places:
+            values = {
+                name: getattr(whole, name)[rows]
+                for name in outcome._PER_IMAGE
+                if hasattr(whole, name)
+            }
+            sample = SAMPLE.part(rows)
+            dataclasses.replace(whole, **values, sample=sample).save(tmp_path / "part.npz")
+            assert outcome.restore(tmp_path / "part.npz", SAMPLE) is None  # of other images
+            parts.append(outcome.restore(tmp_path / "part.npz", sample))
+        joined = outcome.join(parts, places, SAMPLE)
+        assert type(joined) is type(whole) and joined.passes == 2 * 1234
+        for name in outcome._PER_IMAGE:
+            if hasattr(whole, name):
+                np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
+
+
+def test_a_profile_has_a_curve_for_each_axis_that_has_values():
+    natural, right = np.arange(10) > 1, np.arange(10) > 5
+    worst = np.zeros([10, 3], np.float32)
+    worst[2:6, 0] = 1, 1, 2, 2
+    along = np.tile(right[:, None], 5 + 1 + 3)
+    along[2:4, 2] = True
+    common = (right, worst, *COMMON[2:])
+    found = Profile("profile", *common, natural, along, np.array([5, 5, 3]))
+    assert found.half == 0.5
+    curves = found.curves()
+    assert list(curves) == ["tx", "rotation"]
+    assert curves["tx"] == {"values": [-2, -1, 0, 1, 2], "right": [0.5, 0.5, 0.75, 0.5, 0.5]}
+    assert curves["rotation"] == {"values": [-10, 0, 10], "right": [0.5] * 3}
+    none = dataclasses.replace(found, right=np.ones(10, bool))
+    assert none.half is None

@@ -63,7 +63,7 @@ def load(path):
 def test_a_run_needs_only_its_folder(folder):
     run = prepared(f"--run={folder}")
     report = run.run()
-    assert list(report.outcomes) == list(MEASURES)
+    assert [*report.outcomes, "profile"] == list(MEASURES)
     np.testing.assert_allclose(run.evaluator.transformations.bounds, [1, 1, 30])  # the run's
     results = json.loads((folder / "evaluation.json").read_text())
     assert results["measures"] == report.measures()
@@ -73,7 +73,9 @@ def test_a_run_needs_only_its_folder(folder):
     assert results["flags"]["grid_counts"] == "3,3,3"
     assert "Only the first 9 of 360 test images." in results["notes"]
     rows = list(csv.DictReader((folder / "evaluation.csv").open()))
+    rows.sort(key=lambda row: int(row["image"]))
     assert [int(row["grid_right"]) for row in rows] == report.outcomes["grid"].right.tolist()
+    assert [row["name"] for row in rows] == [str(name) for name in report.sample.names]
     assert not list(folder.glob(".partial*"))
 
 
@@ -207,6 +209,7 @@ def test_mistakes_are_refused_in_one_line(finished):
         (("--model=nowhere.keras", "--dataset=digits"), "model 'nowhere.keras' does not exist"),
         (("--run=RUN", "--measures=grd"), "unknown --measures 'grd': did you mean 'grid'"),
         (("--run=RUN", "--measures=attack"), "'attack' starts from 'grid'"),
+        (("--run=RUN", "--measures=grid,profile"), "'profile' goes by 'natural' and 'grid'"),
         (("--run=RUN", "--limit=0"), "--limit must be at least 1"),
         (("--run=RUN", "--draws=0"), "--draws must be at least 1"),
         (("--run=RUN", "--grid_counts=5,5"), "--grid_counts must be 3 integers .* got '5,5'"),

@@ -51,7 +51,7 @@ def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
     prepared = evaluate.prepare(config)
     found = prepared.run()
     assert list(found.per_class()) == list(CLASSES)
-    np.testing.assert_array_equal(found.labels, run.dataset.test_labels)
+    np.testing.assert_array_equal(found.sample.labels, run.dataset.test_labels)
     written = json.loads(prepared.output.read_text())
     assert written["flags"]["test_fraction"] == "0.25"
     rows = prepared.output.with_suffix(".csv").read_text(encoding="utf-8").splitlines()[1:]

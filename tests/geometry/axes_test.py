@@ -5,8 +5,6 @@ The oracle warps with SciPy in float64 and judges every image at every point.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 
 import numpy as np
@@ -183,7 +181,7 @@ def test_evaluations_go_along_it(case, evaluator, margins, tmp_path):
     grid = evaluator.grid(COUNTS, natural)
     np.testing.assert_array_equal(grid.right, (margins >= 0).all(axis=1))
     assert 0 < grid.right.sum() < len(margins)
-    np.testing.assert_allclose(grid.spacing, [1, 1, 8, (1.3 - 1 / 1.3) / 2], rtol=1e-6)
+    np.testing.assert_allclose(BOX.spacing(COUNTS), [1, 1, 8, (1.3 - 1 / 1.3) / 2], rtol=1e-6)
     assert grid.passes < grid.exhaustive == margins.size
 
     whole = evaluator.grid_map(tmp_path / "map", COUNTS)
@@ -199,16 +197,19 @@ def test_evaluations_go_along_it(case, evaluator, margins, tmp_path):
     assert (attack.margins <= grid.margins).all()
 
 
-def test_reports_and_figures_show_it(case, evaluator):
-    classifier, images, labels = case
+def test_reports_and_figures_show_it(case, evaluator, margins):
+    images = case[1]
     grid = evaluator.grid(COUNTS)
-    report = evaluation.Report([grid], labels, transformations=BOX)
-    rows = list(csv.DictReader(io.StringIO(report.to_csv())))
-    written = np.array([float(row["grid_zoom"]) for row in rows])
-    np.testing.assert_allclose(written, grid.transformations[:, 3], rtol=1e-5)
-    histogram = report.to_dict()["worst_values"]["zoom"]
-    assert histogram["edges"][0] == pytest.approx(1 / 1.3)
-    assert sum(histogram["broken"]) == (~grid.right).sum()
+    natural = evaluator.natural()
+    report = evaluation.Report([natural, grid, evaluator.profile(natural, grid)])
+    curve = report.to_dict()["axes"]["zoom"]
+    np.testing.assert_allclose(curve["values"], [1 / 1.3, 1, 1.3], rtol=1e-6)
+    shares = [
+        (margins >= 0)[:, BOX.grid(COUNTS)[:, 3] == value].all(axis=1).sum()
+        for value in np.float32(curve["values"])
+    ]
+    np.testing.assert_allclose(np.array(curve["right"]) * natural.right.sum(), shares)
+    assert "zoom up to 1.3 factor" in report.verdict
 
     parameters = grid.transformations[:2]
     worst = SpatialWarp().along(BOX)(images[:2].astype(np.float32), parameters).numpy()

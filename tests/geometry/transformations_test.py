@@ -250,6 +250,13 @@ def test_sets_are_said_in_words():
     assert TransformationSet(3, 3, 30).amounts(0.25) == "7.5 degrees and 0.75 pixels"
 
 
+def test_sizes_are_in_units_of_the_bounds():
+    box = TransformationSet(2, 0, 40)
+    sizes = box.sizes(np.float32([[0, 0, 0], [-1, 0, 10], [0.5, 0, -36], [2, 0, 0]]))
+    np.testing.assert_array_equal(sizes, [0, 0.5, 0.9, 1])
+    assert TransformationSet(0, 0, 0).sizes(np.zeros([2, 3])).tolist() == [0, 0]
+
+
 def test_refuses_axes_that_are_none_or_have_one_name():
     with pytest.raises(TypeError, match="^own_axes must be of Axis, got 'zoom'"):
         TransformationSet(own_axes=["zoom"])

@@ -13,6 +13,7 @@ from spatial_keras.support import environment  # before TensorFlow
 
 if TYPE_CHECKING:
     from spatial_keras import callbacks, data, evaluation, models
+    from spatial_keras.evaluation import testing
     from spatial_keras.geometry.transformations import TransformationSet
     from spatial_keras.geometry.warp import SpatialWarp
     from spatial_keras.training import defenses
@@ -42,6 +43,7 @@ _HOMES = {
     "defenses": "training.defenses",
     "evaluation": "evaluation",
     "models": "models",
+    "testing": "evaluation.testing",
 }
 __all__ = [
     "GradientSearch",
@@ -59,6 +61,7 @@ __all__ = [
     "defenses",
     "evaluation",
     "models",
+    "testing",
 ]
 
 

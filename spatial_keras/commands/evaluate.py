@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from rich.markup import escape
 from rich.table import Table
@@ -23,6 +25,7 @@ def main(config: EvaluateConfig) -> None:
         evaluation = evaluate.prepare(config)
         is_chief = evaluation.distribution.is_chief
         report = evaluation.run(running.say if is_chief else None)
+        passing = evaluation.passing(report)
     if not is_chief:
         return
     output, subject = evaluation.output, evaluation.subject
@@ -39,8 +42,14 @@ def main(config: EvaluateConfig) -> None:
         *(along(report, name) for name in (report.profile.curves() if report.profile else ())),
         *share(report),
         *(f"- {note}" for note in report.notes),
+        *(difference.text for difference in passing.differences),
         f"Written: {output}, {output.with_suffix('.csv').name}",
     )
+    passing.write()
+    for failure in passing.failures.values():
+        running.say(f"failed: {failure}")
+    if passing.failures:
+        sys.exit(1)
 
 
 def measures(report: Report, title: str) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from spatial_keras.configuration import choices, shared_options
+from spatial_keras.configuration import choices, shared_options, thresholds
 from spatial_keras.configuration.options import Config, option
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.run_options import LARGEST_SEED, MOST_CANDIDATES
@@ -132,6 +132,56 @@ class EvaluateConfig(Config):
         "every point beside the output.",
     )
 
+    profile_images: int = option(
+        500,
+        "Measures",
+        "Of how many images, drawn at random, to find where in S they break, unless --map knows.",
+        low=1,
+    )
+
+    fail_under: tuple[str, ...] | None = option(
+        None,
+        "Gates",
+        "What must be reached, such as grid:0.8,natural:95%; else the exit code is 1.",
+        recorded=False,
+    )
+    fail_under_interval: bool = option(
+        False,
+        "Gates",
+        "Judge by the lower end of the 95% interval.",
+        recorded=False,
+    )
+    compare: str | None = option(
+        None,
+        "Gates",
+        "The JSON file of another evaluation of the same images, to compare with by pairs; where "
+        "this one is worse the exit code is 1.",
+        is_path=True,
+        recorded=False,
+    )
+    tolerance: float = option(
+        0.0,
+        "Gates",
+        "By how much an accuracy may be lower than that of --compare, in [0, 1].",
+        low=0,
+        high=1,
+        recorded=False,
+    )
+    junit: str | None = option(
+        None,
+        "Gates",
+        "An XML file to write for continuous integration, a test case for each measure.",
+        is_path=True,
+        recorded=False,
+    )
+    markdown: str | None = option(
+        None,
+        "Gates",
+        "A Markdown file to write, for the summary of a pull request.",
+        is_path=True,
+        recorded=False,
+    )
+
     batch_size: int | None = option(
         None,
         "Execution",
@@ -181,6 +231,7 @@ class EvaluateConfig(Config):
         self.check_effects()
         if self.input_range[0] == self.input_range[1]:
             raise ValueError("--input_range must be two different numbers.")
+        self._check_gates()
         self._check_parts()
         if self.output is not None:
             self._check_output()
@@ -191,11 +242,35 @@ class EvaluateConfig(Config):
 
     def without_effect(self) -> dict[str, str]:
         """Returns the fields that have no effect on the measures."""
-        return {
+        found = {
             name: f"without --measures={' or '.join(measures)}"
             for name, measures in _OF_MEASURES.items()
             if not {*measures} & {*self.measures}
         }
+        if self.fail_under is None:
+            found["fail_under_interval"] = "without --fail_under"
+        if self.compare is None:
+            found["tolerance"] = "without --compare"
+        if self.shard is not None:
+            found.update(dict.fromkeys(_GATES, "with --shard: give it with --merge"))
+        return found
+
+    @property
+    def least(self) -> dict[str, float]:
+        """What accuracies must be at least, by the name of the measure."""
+        measures = [name for name in MEASURES[:-1] if name in self.measures]
+        return thresholds.parse(self.fail_under or (), measures)
+
+    def _check_gates(self) -> None:
+        try:
+            self.least  # noqa: B018 - which raises
+        except ValueError as error:
+            raise ValueError(f"--fail_under: {error}") from None
+        for name, suffix in (("junit", ".xml"), ("markdown", ".md"), ("compare", ".json")):
+            path = getattr(self, name)
+            if path is not None:
+                files.check_suffix(f"--{name}", path, suffix)
+                files.check_folder(f"--{name}", pathlib.Path(path).parent)
 
     def _check_parts(self) -> None:
         if self.shard is not None and self.merge:
@@ -243,6 +318,7 @@ class EvaluateConfig(Config):
         return model.with_name(f"{model.stem}_evaluation.json")
 
 
+_GATES = ("fail_under", "fail_under_interval", "compare", "tolerance", "junit", "markdown")
 # Flag -> the measures that it has an effect on, where those are not all.
 _OF_MEASURES = {
     "draws": ("random",),
@@ -251,6 +327,7 @@ _OF_MEASURES = {
     "gradient_restarts": ("gradient",),
     "grid_counts": ("grid",),
     "map": ("grid",),
+    "profile_images": ("profile",),
     "attack_steps": ("attack",),
     "attack_refinements": ("attack",),
     "seed": ("random", "worst_of_k", "gradient", "attack"),

@@ -272,6 +272,7 @@ class Evaluator:
         natural: Outcome,
         grid_outcome: GridOutcome,
         margins: np.ndarray | None = None,
+        share: float = 1.0,
         on_progress: profile.OnProgress | None = None,
     ) -> Profile:
         """Finds where within the grid the images break that are right as they are.
@@ -283,6 +284,7 @@ class Evaluator:
           natural: what `natural` returned.
           grid_outcome: what `grid` or `grid_map` returned.
           margins: those of `grid_map`, [n, points], which save the passes.
+          share: of the images, in (0, 1], that are looked at; they are drawn by their places.
           on_progress: called after each pass with (passes done, passes open at most).
         """
         start = time.perf_counter()
@@ -290,13 +292,14 @@ class Evaluator:
         self._identity.check("natural", natural)
         self._identity.check("grid_outcome", grid_outcome)
         points = self.transformations.grid(tuple(map(int, grid_outcome.counts)))
-        search = profile.Search(
-            self._judge, points, self.transformations.sizes(points), on_progress
-        )
-        worst, found, along = search.of(natural, grid_outcome, margins)
+        sizes = self.transformations.sizes(points)
+        search = profile.Search(self._judge, points, sizes, on_progress)
+        looked_at = profile.drawn(self._places, share)
+        worst, found, along = search.of(natural, grid_outcome, margins, looked_at)
         return Profile(
             "profile", grid_outcome.right, worst, found, self._predictions(worst, found),
-            search.passes, *self._origin(start), natural.right, along, grid_outcome.counts,
+            search.passes, *self._origin(start), natural.right & looked_at, along,
+            grid_outcome.counts,
         )  # fmt: skip
 
     def grid_map(

@@ -104,7 +104,7 @@ class Profile(Outcome):
     of the bounds, the identity where none does or that is wrong already.
 
     Attributes:
-      natural: which images are right as they are, bool [n].
+      natural: which images are right as they are, of those that were looked at, bool [n].
       along: whether an image is right at a value of an axis whatever the others, bool [n, values],
         the values of the first axis first.
       counts: the grid's points along the axes, int [axes].

@@ -8,6 +8,7 @@ import numpy as np
 
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome
+from spatial_keras.support import validation
 
 # Called with (passes done, passes open at most).
 OnProgress = Callable[[int, int], None]
@@ -50,7 +51,11 @@ class Search:
         self._urgency = sizes + 0.1 * (offsets / np.maximum(offsets.max(axis=0), 1e-6)).mean(axis=1)
 
     def of(
-        self, natural: Outcome, grid: GridOutcome, margins: np.ndarray | None
+        self,
+        natural: Outcome,
+        grid: GridOutcome,
+        margins: np.ndarray | None,
+        looked_at: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Searches where the images break that are right as they are.
 
@@ -58,6 +63,7 @@ class Search:
           natural: the outcome on the images as they are.
           grid: that on the grid.
           margins: of all images at all points, [n, points], if they are known.
+          looked_at: which images to search, bool [n].
 
         Returns:
           Of all images the smallest transformation that breaks them, or the identity, float32
@@ -74,7 +80,7 @@ class Search:
                 found[row, numbers[grid.transformations[image].tobytes()]] = grid.margins[image]
             return found
 
-        images = np.flatnonzero(natural.right & ~grid.right)
+        images = np.flatnonzero(natural.right & ~grid.right & looked_at)
         worst, at_worst = natural.transformations.copy(), natural.margins.copy()
         along = np.tile(grid.right[:, None], [1, self.values])
         smallest, at_worst[images], along[images] = self(images, known)
@@ -150,6 +156,16 @@ class Search:
         for values in self._value_of.T:
             wrong[rows, values[points]] = True
         return wrong
+
+
+def drawn(places: np.ndarray, share: float) -> np.ndarray:
+    """Returns which images to look at, by their places among all, bool [n].
+
+    Raises:
+      ValueError: the share is not in (0, 1].
+    """
+    validation.check_range("share", share, 0, 1, exclusive_low=True)
+    return np.random.default_rng(0).uniform(size=places.max() + 1)[places] < share
 
 
 def _values(points: np.ndarray) -> tuple[np.ndarray, int]:

@@ -24,6 +24,7 @@ from spatial_keras.evaluation import Outcome, Report, grid, outcome
 from spatial_keras.experiments import (
     building,
     distribution,
+    gating,
     image_sets,
     progress,
     run_folder,
@@ -32,6 +33,7 @@ from spatial_keras.experiments import (
 )
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.geometry.warp import SpatialWarp
+from spatial_keras.results import paired
 from spatial_keras.support import files, validation
 
 
@@ -45,6 +47,7 @@ class Evaluation:
       evaluator: evaluates.
       subject: what is evaluated, for people: the classifier and the images.
       images: a hash of these.
+      other: the evaluation to compare with, if there is one.
       notes: what a reader should know.
     """
 
@@ -54,6 +57,13 @@ class Evaluation:
     subject: dict[str, Any]
     images: str
     notes: list[str]
+    other: paired.Evaluated | None = None
+
+    def __post_init__(self) -> None:
+        if self.other is not None:
+            sample = self.evaluator.sample
+            words = sample.transformations.words(*sample.size)
+            self.other.check(self.images, words, self.config.texts())
 
     def run(self, on_outcome: Callable[[Outcome], None] | None = None) -> Report:
         """Measures, writes the results, and returns them; or merges those of parts.
@@ -116,6 +126,16 @@ class Evaluation:
         if self.config.map:
             grid.join_maps(maps, places, self._map)
         return [outcome.join(parts, places, sample) for parts in zip(*outcomes)]
+
+    def passing(self, report: Report) -> gating.Passing:
+        """Returns whether what was found passes, by the flags."""
+        subject = self.subject
+        title = f"{subject['classifier']} on {subject['dataset']}"
+        differences = ()
+        if self.other is not None:
+            right = {name: outcome.right for name, outcome in report.outcomes.items()}
+            differences = paired.compare(self.other, right)
+        return gating.Passing(self.config, title, report, differences)
 
     def _write(self, report: Report) -> None:
         files.write_text(self.output.with_suffix(".csv"), report.to_csv())
@@ -193,7 +213,9 @@ class Evaluation:
             if name == "profile":
                 margins = np.load(self._map / "margins.npy", mmap_mode="r") if config.map else None
                 natural, on_grid = found["natural"], found["grid"]
-                return evaluator.profile(natural, on_grid, margins, bar.update)
+                asked = config.profile_images / self.subject["test_images"]
+                share = 1.0 if config.map else min(1.0, asked)
+                return evaluator.profile(natural, on_grid, margins, share, bar.update)
             counts = config.grid_counts
             if config.map:
                 # Whole, but killed before its accuracy was written.
@@ -202,11 +224,17 @@ class Evaluation:
             file = self._partial / "grid_state.npz"
             return evaluator.grid(counts, found.get("natural"), file, bar.update)
 
+    def _compared(self, report: Report) -> dict[str, Any]:
+        if self.other is None:
+            return {}
+        differences = [each.to_dict() for each in self.passing(report).differences]
+        return {"comparison": {"with": self.config.compare, "differences": differences}}
+
     def _to_dict(self, report: Report) -> dict[str, Any]:
         passes = sum(outcome.passes for outcome in report.outcomes.values())
         return {
-            **report.to_dict(), **self.subject, "passes": passes, "flags": self.config.texts(),
-            "versions": train.versions(),
+            **report.to_dict(), **self._compared(report), **self.subject, "pixels": self.images,
+            "passes": passes, "flags": self.config.texts(), "versions": train.versions(),
         }  # fmt: skip
 
 
@@ -222,6 +250,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
                 f"--{name} is for one process: leave it out, or give --distribute=none."
             )
     task = {**config.texts(), "run": str(config.run), "model": str(config.model)}
+    other = None if config.compare is None else paired.read(pathlib.Path(config.compare))
     distributed = distribution.get(config.distribute, config.worker_timeout, task)
     with distributed.scope():
         if config.run is not None:
@@ -266,7 +295,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         **({"damaged_images_left_out": images.left_out} if config.skip_damaged else {}),
     }
     notes = _notes(config, evaluator, images)
-    return Evaluation(distributed, config, evaluator, subject, digest.hexdigest(), notes)
+    return Evaluation(distributed, config, evaluator, subject, digest.hexdigest(), notes, other)
 
 
 def load_run(

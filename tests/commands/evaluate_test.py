@@ -47,6 +47,34 @@ def test_tables_and_files(model, tmp_path):
     assert len(output.with_suffix(".csv").read_text().splitlines()) == 21
 
 
+def test_gates_and_comparisons_end_with_exit_code_1(model, tmp_path):
+    options = ("--limit=20", "--measures=natural,grid", "--grid_counts=1,1,3")
+    before, after = (f"--output={tmp_path / name}.json" for name in ("before", "after"))
+    reached = script_calls.call(
+        command(
+            model, *options, before, "--fail_under=grid:0,natural:0%", f"--junit={tmp_path}/a.xml"
+        )
+    )
+    assert reached.returncode == 0, reached.stderr
+    compared = script_calls.call(
+        command(
+            model, *options, after, f"--compare={tmp_path}/before.json", "--fail_under=grid:1",
+            f"--markdown={tmp_path}/a.md",
+        )
+    )  # fmt: skip
+    assert compared.returncode == 1
+    (line,) = [line for line in compared.stderr.splitlines() if line.startswith("failed: ")]
+    assert line.startswith("failed: grid: ") and line.endswith("below 100.0%")
+    assert "+0.0 (0.0 to 0.0) points; loses 0 images, gains 0" in compared.stdout
+    found = json.loads((tmp_path / "after.json").read_text())
+    names = [each["measure"] for each in found["comparison"]["differences"]]
+    assert names == ["natural", "grid"] and found["verdict"] in (tmp_path / "a.md").read_text()
+    other = script_calls.call(
+        command(model, "--limit=19", *options[1:], after, f"--compare={tmp_path}/before.json")
+    )
+    assert "is of other images" in script_calls.mistake(other)
+
+
 @pytest.mark.slow
 def test_an_evaluation_killed_within_the_map_resumes(model, tmp_path):
     output = f"--output={tmp_path / 'a.json'}"

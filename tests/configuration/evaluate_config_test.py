@@ -31,7 +31,7 @@ def test_the_paper_is_the_default():
         ({"draws": 3}, "random"), ({"k": 3}, "worst_of_k"), ({"gradient_steps": 3}, "gradient"),
         ({"gradient_restarts": 3}, "gradient"), ({"attack_steps": 3}, "attack"),
         ({"attack_refinements": 3}, "attack"), ({"grid_counts": (3, 3, 3)}, "grid"),
-        ({"map": True}, "grid"),
+        ({"map": True}, "grid"), ({"profile_images": 3}, "profile"),
     ],
 )  # fmt: skip
 def test_a_flag_without_its_measure_is_refused(values, measure):
@@ -73,3 +73,19 @@ def test_what_nobody_can_mean_is_refused(values, message):
 )
 def test_an_evaluation_continues_with_resume(options, added):
     assert EvaluateConfig(run="a", **options).to_continue("evaluate x") == f"evaluate x{added}"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"fail_under": ("grd:0.8",)}, "--fail_under: unknown measure 'grd': did you mean 'grid'"),
+        ({"fail_under": ("profile:1",)}, "--fail_under: unknown measure 'profile'"),
+        ({"fail_under_interval": True}, "--fail_under_interval has no effect without --fail_under"),
+        ({"tolerance": 0.1}, "--tolerance has no effect without --compare"),
+        ({"junit": "a.txt"}, "--junit must be NAME.xml, got 'a.txt'"),
+        ({"shard": "1/2", "fail_under": ("grid:1",)}, "--fail_under has no effect with --shard"),
+    ],
+)
+def test_gates_that_cannot_be_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        EvaluateConfig(run="a", **values)

@@ -53,6 +53,20 @@ def test_it_agrees_with_all_points(case, batch_size):
     assert calls[-1][0] == found.passes < broken.sum() * len(POINTS)
 
 
+def test_a_share_of_the_images_is_drawn_by_their_places(case):
+    *given, _ = case
+    evaluator = Evaluator(*given, transformations=cases.BOX)
+    whole = evaluator.profile(natural := evaluator.natural(), grid := evaluator.grid(COUNTS))
+    part = evaluator.profile(natural, grid, share=0.5)
+    assert 0 < part.natural.sum() < whole.natural.sum() and part.passes < whole.passes
+    np.testing.assert_array_equal(part.along[part.natural], whole.along[part.natural])
+    classifier, images, labels = given
+    rows = np.arange(0, 23, 2)
+    some = Evaluator(classifier, images[rows], labels[rows], transformations=cases.BOX, places=rows)
+    again = some.profile(some.natural(), some.grid(COUNTS), share=0.5)
+    np.testing.assert_array_equal(again.natural, part.natural[rows])
+
+
 def test_what_a_map_has_takes_no_passes(case):
     *given, margins = case
     evaluator = Evaluator(*given, transformations=cases.BOX, batch_size=8)

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 import spatial_keras
 from spatial_keras import TransformationSet, commands, models
-from spatial_keras.geometry import axes
+from spatial_keras.geometry import axes, camera
 from spatial_keras.models import coordinates, pose
 from spatial_keras.models.group_conv import GroupConv2D
 from spatial_keras.training import defenses, losses
@@ -291,6 +291,7 @@ def test_the_import_leaves_what_draws_tunes_and_fetches_alone():
 
 EXAMPLES = {
     "CyclicPadding": lambda: pose.CyclicPadding(2),
+    "Flip": lambda: camera.Flip(1),
     "GradientSearch": lambda: spatial_keras.GradientSearch(
         2, EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), (0.5, 1, 2), "zero", 3
     ),
@@ -303,10 +304,14 @@ EXAMPLES = {
     "KLInvariance": lambda: spatial_keras.KLInvariance("sum", "divergence"),
     "LogitInvariance": lambda: spatial_keras.LogitInvariance("none", "distance"),
     "Objective": lambda: spatial_keras.Objective("far", losses.squared_distance, "natural"),
+    "Pitch": lambda: camera.Pitch(15.0, 90.0),
+    "QuarterTurns": lambda: camera.QuarterTurns(3),
     "RobustModel": lambda: defenses.get("wo3_kl_nat").build(
         models.get("resnet8", num_classes=4, width=0.25), weight_decay=0.5, seed=6, xla=True
     ),
     "Rotation": lambda: axes.Rotation(45.0),
+    "ShearX": lambda: camera.ShearX(10.0),
+    "ShearY": lambda: camera.ShearY(5.0),
     "ShiftX": lambda: axes.ShiftX(1.5),
     "ShiftY": lambda: axes.ShiftY(2.5),
     "SpatialWarp": lambda: spatial_keras.SpatialWarp(
@@ -317,6 +322,8 @@ EXAMPLES = {
     "WorstOfK": lambda: spatial_keras.WorstOfK(
         3, EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), candidates_per_pass=2
     ),
+    "Yaw": lambda: camera.Yaw(20.0),
+    "Zoom": lambda: camera.Zoom(1.25),
 }
 # What the configurations of Keras's own base classes hold.
 KERAS_KEYS = {"name", "trainable", "dtype", "reduction"}

@@ -123,3 +123,46 @@ def central_differences(
         offset[index] = step
         gradient[index] = (function(point + offset) - function(point - offset)) / (2 * step)
     return gradient
+
+
+def homography(
+    parameters: np.ndarray, height: int, width: int, field_of_view: float = 60.0
+) -> np.ndarray:
+    """How content moves, [3, 3], in pixels from the centre, x to the right, y down.
+
+    Args:
+      parameters: tx, ty, rotation, zoom, shear_x, shear_y, pitch, yaw, quarter turns, flip.
+      height: of the images.
+      width: of the images.
+      field_of_view: along the longer side, in degrees.
+    """
+    tx, ty, degrees, zoom, shear_x, shear_y, pitch, yaw, quarters, flip = parameters
+    turn, a, b = np.radians([degrees, pitch, yaw])
+    shift = np.array([[1, 0, tx], [0, 1, ty], [0, 0, 1]])
+    rotation = _turn(turn)
+    focal = max(height, width) / 2 / np.tan(np.radians(field_of_view) / 2)
+    intrinsic = np.diag([focal, focal, 1])
+    about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+    about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+    tilt = intrinsic @ about_y @ about_x @ np.linalg.inv(intrinsic)
+    first = np.array([[1, np.tan(np.radians(shear_x)), 0], [0, 1, 0], [0, 0, 1]])
+    then = np.array([[1, 0, 0], [np.tan(np.radians(shear_y)), 1, 0], [0, 0, 1]])
+    mirror = np.diag([-1.0 if flip else 1.0, 1, 1])
+    scale = np.diag([zoom, zoom, 1])
+    quarter = _turn(np.pi / 2 * quarters)
+    return shift @ rotation @ tilt @ then @ first @ scale @ mirror @ quarter
+
+
+def _turn(radians: float) -> np.ndarray:
+    cos, sin = np.cos(radians), np.sin(radians)
+    return np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+
+
+def homography_warp(image: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Moves the content of an image [height, width, channels] by SciPy, in float64."""
+    height, width = image.shape[:2]
+    center = np.array([(width - 1) / 2, (height - 1) / 2])
+    y, x = np.mgrid[:height, :width]
+    points = np.stack([x - center[0], y - center[1], np.ones(x.shape)])
+    back = np.tensordot(np.linalg.inv(content), points, axes=1)
+    return bilinear(image, back[0] / back[2] + center[0], back[1] / back[2] + center[1])

@@ -37,7 +37,10 @@ class Axis(abc.ABC):
       unit: of the values, e.g. "pixels", "degrees".
       points: the number of points in a grid by default.
       identity: the value that leaves images as they are.
+      least: the smallest bound allowed.
       most: the largest bound allowed, if there is one.
+      order: the place in the product of the axes' matrices: of a higher one the content moves
+        first, of equal ones that of the later column.
       noun: what the transformations are called, in the plural, e.g. "rotations"; the name by
         default. Axes of one noun, which reach equally far, are said once.
       direction: what tells the axis from another one of the same noun, e.g. "to the sides".
@@ -49,12 +52,14 @@ class Axis(abc.ABC):
     unit: ClassVar[str]
     points: ClassVar[int] = 5
     identity: ClassVar[float] = 0.0
+    least: ClassVar[float] = 0
     most: ClassVar[float | None] = None
+    order: ClassVar[int] = 9  # after those of the library, of which the last is 8
     noun: ClassVar[str] = ""
     direction: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        validation.check_range(f"max_{self.name}", self.bound, 0, self.most)
+        validation.check_range(f"max_{self.name}", self.bound, self.least, self.most)
 
     @abc.abstractmethod
     def matrix(
@@ -123,6 +128,16 @@ class Axis(abc.ABC):
         """Returns the nearest values between the ends."""
         return tf.clip_by_value(values, *self.ends)
 
+    @property
+    def moves(self) -> bool:
+        """Whether there are several values."""
+        low, high = self.ends
+        return low < high
+
+    def check_count(self, count: int) -> None:
+        """Raises TypeError or ValueError if a grid cannot have so many points along the axis."""
+        validation.check_integer(f"number of points in {self.name}", count, 1)
+
     def check_fits(self, height: int, width: int) -> None:  # noqa: B027 - most fit any image
         """Raises ValueError if the bound is too large for images of this size; by default none."""
 
@@ -187,6 +202,7 @@ class ShiftX(Axis):
     """`tx`: the content moves to the right, by pixels."""
 
     name = "tx"
+    order = 0
     unit = "pixels"
     noun = "shifts"
     direction = "to the sides"
@@ -211,6 +227,7 @@ class ShiftY(Axis):
     """`ty`: the content moves down, by pixels."""
 
     name = "ty"
+    order = 0
     unit = "pixels"
     noun = "shifts"
     direction = "up and down"
@@ -242,6 +259,7 @@ class Rotation(Axis):
     """`rotation`: the content turns counter-clockwise about the centre, by degrees."""
 
     name = "rotation"
+    order = 1
     unit = "degrees"
     noun = "rotations"
     points = 31

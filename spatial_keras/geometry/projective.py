@@ -56,7 +56,7 @@ def rows_of_axes(
     ((a0 x + a1 y + a2) / d, (b0 x + b1 y + b2) / d) with d = c0 x + c1 y + 1.
 
     Args:
-      axes: of the parameters' columns; the last one moves the content first.
+      axes: of the parameters' columns; their `order` says which moves the content first.
       parameters: float [..., axes].
       height: the image's height in pixels.
       width: the image's width in pixels.
@@ -65,7 +65,8 @@ def rows_of_axes(
       Rows, [..., 8], in the parameters' dtype.
     """
     columns = tf.unstack(parameters, axis=-1)
-    matrices = [axis.matrix(values, height, width) for axis, values in zip(axes, columns)]
+    ordered = sorted(zip(axes, columns), key=lambda pair: pair[0].order)
+    matrices = [axis.matrix(values, height, width) for axis, values in ordered]
     center_x, center_y = ((tf.cast(size, parameters.dtype) - 1) / 2 for size in (width, height))
     corner, center = (
         stacked([[1, 0, sign * center_x], [0, 1, sign * center_y], [0, 0, 1]], columns[0])

@@ -1,9 +1,11 @@
-"""The transformation set S: a box of shifts and rotations, drawn from, listed and clipped.
+"""The transformation set S: a box of what a camera does, drawn from, listed and clipped.
 
 A transformation is t = (tx, ty, rotation): the content moves `tx` pixels to the right and `ty`
 pixels down after it has turned `rotation` degrees counter-clockwise about the image's centre.
-A set may have further axes, whose values follow. Parameters are float tensors with a column for
-each axis.
+A set may have further axes, whose values follow, in this order: zoom, shear_x, shear_y, pitch, yaw,
+quarter_turns, flip (`camera`), and axes of one's own. The content moves by the product
+T(tx, ty) Rot(rotation) P(pitch, yaw) Shear(shear_x, shear_y) Zoom(zoom) Flip Quarter of the axes'
+matrices, the rightmost first. Parameters are float tensors with a column for each axis.
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from spatial_keras.geometry import camera
 from spatial_keras.geometry.axes import Axis, Rotation, ShiftX, ShiftY, deserialize, serialize
 from spatial_keras.support import tables, validation
 
 _DRAW_BITS = 24
+# Of axes in the paper's set.
+_PAPERS = 3
 
 
 @tf.keras.utils.register_keras_serializable("spatial_keras")
@@ -28,27 +33,46 @@ _DRAW_BITS = 24
 class TransformationSet:
     """The box S of transformations that a classifier shall withstand (paper, section 2).
 
-    The defaults are the paper's for 32x32 images. Any bound may be 0.
+    The defaults are the paper's for 32x32 images. Any bound may be 0. Beyond the first three, an
+    axis is there where its bound leaves it several values.
 
     Attributes:
       max_tx: largest shift to either side, in pixels.
       max_ty: largest shift up or down, in pixels.
       max_rotation: largest rotation either way, in degrees, at most 180.
-      own_axes: further axes. They move the content first, the last of them before the others; then
-        come the rotation and the shifts.
+      max_zoom: largest factor, at least 1; the smallest is 1 / max_zoom.
+      max_shear_x: largest shear to either side, in degrees.
+      max_shear_y: largest shear up or down, in degrees.
+      max_pitch: largest tilt of the camera up or down, in degrees.
+      max_yaw: largest tilt to either side, in degrees.
+      quarter_turns: whether images may turn by 90, 180 and 270 degrees; they are square then.
+      flip: whether images may be mirrored.
+      field_of_view: of the camera, along the longer side, in degrees.
+      own_axes: further axes. Unless their `order` says otherwise they move the content first, the
+        last of them before the others.
 
     Raises:
-      TypeError: an axis is none.
-      ValueError: a bound is negative, not finite, or a rotation above 180; or two axes have the
-        same name.
+      TypeError: an axis is none, or quarter_turns or flip neither true nor false.
+      ValueError: a bound is too small, too large or not finite; or two axes have the same name.
     """
 
     max_tx: float = 3.0
     max_ty: float = 3.0
     max_rotation: float = 30.0
+    max_zoom: float = 1.0
+    max_shear_x: float = 0.0
+    max_shear_y: float = 0.0
+    max_pitch: float = 0.0
+    max_yaw: float = 0.0
+    quarter_turns: bool = False
+    flip: bool = False
+    field_of_view: float = camera.FIELD_OF_VIEW
     own_axes: tuple[Axis, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("quarter_turns", "flip"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}.")
         object.__setattr__(self, "own_axes", tuple(self.own_axes))
         for axis in self.own_axes:
             if not isinstance(axis, Axis):
@@ -62,11 +86,34 @@ class TransformationSet:
     def axes(self) -> tuple[Axis, ...]:
         """The axes, in the order of the parameters' columns."""
         paper = ShiftX(self.max_tx), ShiftY(self.max_ty), Rotation(self.max_rotation)
-        return (*paper, *self.own_axes)
+        further = (
+            camera.Zoom(self.max_zoom),
+            camera.ShearX(self.max_shear_x),
+            camera.ShearY(self.max_shear_y),
+            *self._tilts,
+            camera.QuarterTurns(3 if self.quarter_turns else 0),
+            camera.Flip(1 if self.flip else 0),
+        )
+        return (*paper, *(axis for axis in further if axis.moves), *self.own_axes)
+
+    @property
+    def _tilts(self) -> tuple[camera.Pitch, camera.Yaw]:
+        pitch = camera.Pitch(self.max_pitch, self.field_of_view)
+        return pitch, camera.Yaw(self.max_yaw, self.field_of_view)
+
+    @property
+    def is_papers(self) -> bool:
+        """Whether the axes are tx, ty and rotation alone."""
+        return len(self.axes) == _PAPERS
 
     @classmethod
     def of_size(
-        cls, height: int, width: int, share: float = 0.1, max_rotation: float = 30.0
+        cls,
+        height: int,
+        width: int,
+        share: float = 0.1,
+        max_rotation: float = 30.0,
+        **further: Any,
     ) -> TransformationSet:
         """Returns the set whose shifts are a share of the image's size.
 
@@ -75,9 +122,10 @@ class TransformationSet:
           width: of the images, in pixels; shifts to the sides are up to share * width.
           share: in [0, 1).
           max_rotation: in degrees.
+          **further: as of the class, e.g. max_zoom=1.2.
         """
         validation.check_range("share", share, 0, 1, exclusive_high=True)
-        return cls(share * width, share * height, max_rotation)
+        return cls(share * width, share * height, max_rotation, **further)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,6 +151,9 @@ class TransformationSet:
         """Raises ValueError if a transformation in S makes no sense for images of this size."""
         for axis in self.axes:
             axis.check_fits(height, width)
+        if self.max_pitch or self.max_yaw:
+            shifts = self.max_tx, self.max_ty
+            camera.check_horizon(*self._tilts, shifts, self.max_rotation, height, width)
 
     def sample(
         self, seed: tf.Tensor, shape: Sequence[int | tf.Tensor], whole_pixels: bool = False
@@ -184,13 +235,14 @@ class TransformationSet:
 
         Raises:
           TypeError: one is not an integer.
-          ValueError: one is less than 1, or there is not one for each axis.
+          ValueError: one is less than 1, or more than an axis has values, or there is not one for
+            each axis.
         """
         if counts is None:
             return self.default_counts
         self.check_columns("counts", counts)
-        for name, count in zip(self.names, counts):
-            validation.check_integer(f"number of points in {name}", count, 1)
+        for axis, count in zip(self.axes, counts):
+            axis.check_count(count)
         return tuple(counts)
 
     def check_columns(self, name: str, values: Sequence[Any]) -> tuple[Any, ...]:
@@ -253,7 +305,7 @@ class TransformationSet:
         for axis, (noun, reach) in zip(axes, reaches):
             is_shared = all(other[1] == reach for other in reaches if other[0] == noun)
             direction = "" if is_shared or not axis.direction else f"{axis.direction} "
-            phrases.append(f"{noun} {direction}{reach}")
+            phrases.append(f"{noun} {direction}{reach}".strip())
         return tables.listed(dict.fromkeys(phrases)) or "no transformation"
 
     def amounts(self, place: float) -> str:
@@ -263,12 +315,13 @@ class TransformationSet:
     @property
     def _moving(self) -> list[Axis]:
         """The axes that have several values, those that move the content first before others."""
-        return [axis for axis in reversed(self.axes) if len(set(axis.ends)) > 1]
+        moving = [axis for axis in reversed(self.axes) if axis.moves]
+        return sorted(moving, key=lambda axis: -axis.order)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        bounds = {name: getattr(self, name) for name in ("max_tx", "max_ty", "max_rotation")}
-        return {**bounds, "own_axes": serialize(self.own_axes)}
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {**values, "own_axes": serialize(self.own_axes)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TransformationSet:

@@ -1,4 +1,4 @@
-"""SpatialWarp: T(x, t), the Keras layer that applies shifts and rotations to images."""
+"""SpatialWarp: T(x, t), the Keras layer that applies transformations to images."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ class SpatialWarp(tf.keras.layers.Layer):
         whole-pixel shifts.
       fill: what comes in from outside: "black", the paper's; "nearest", the pixel of the border;
         or "reflect", the image mirrored at its border (SciPy's names).
-      axes: of the parameters' columns, the last one moving the content first; None for tx, ty and
-        rotation. Along axes of one's own images are interpolated once, whatever the composition.
+      axes: of the parameters' columns, see `TransformationSet.axes`; None for tx, ty and rotation.
+        Along further axes images are interpolated once, whatever the composition, and where pixels
+        only change places, by quarter turns and flips, not at all.
 
     Raises:
       ValueError: an unknown implementation, composition or fill, or arguments of the wrong shape.
@@ -92,11 +93,11 @@ class SpatialWarp(tf.keras.layers.Layer):
 
     def along(self, transformations: TransformationSet) -> SpatialWarp:
         """Returns this warp for the parameters of a set; itself if its axes are the set's."""
-        own = transformations.axes if transformations.own_axes else None
-        if own == self.axes:
+        axes = None if transformations.is_papers else transformations.axes
+        if axes == self.axes:
             return self
         warp = self.from_config({**self.get_config(), "axes": None})
-        warp.axes = own
+        warp.axes = axes
         return warp
 
     def call(self, images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:

@@ -11,11 +11,12 @@ from spatial_keras.data.dataset import Dataset
 from spatial_keras.data.folder import from_folder
 from spatial_keras.data.images_on_disk import STREAMS
 from spatial_keras.data.sizing import Sizing
+from spatial_keras.data.spread import across_classes
 from spatial_keras.data.tfds import DataNotFoundError
 from spatial_keras.data.waiting import WaitingTime
 from spatial_keras.support import validation
 
-__all__ = ["DataNotFoundError", "Dataset", "WaitingTime", "from_folder", "get"]
+__all__ = ["DataNotFoundError", "Dataset", "WaitingTime", "across_classes", "from_folder", "get"]
 
 FOLDER = "folder:"
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 from spatial_keras import figures
-from spatial_keras.training.robust_model import RobustModel
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.geometry.warp import SpatialWarp
 
 
 def draw(
-    model: RobustModel,
+    classifier: Callable[[tf.Tensor], tf.Tensor],
+    transformations: TransformationSet,
+    warp: SpatialWarp,
     images: tf.Tensor,
     labels: tf.Tensor,
     parameters: tf.Tensor,
@@ -19,20 +24,22 @@ def draw(
     """Draws images, their transformations and the classifier's predictions for both.
 
     Args:
-      model: a RobustModel with a search.
+      classifier: gives logits.
+      transformations: the set S.
+      warp: applies them.
       images: pixel values 0..255, [n, height, width, channels].
       labels: class numbers [n].
       parameters: transformations [n, axes].
       class_names: the names of the classes.
     """
     natural = tf.cast(images, tf.float32)
-    worst = model.search.warp(natural, parameters)
+    worst = warp(natural, parameters)
 
     def predict(batch: tf.Tensor) -> list[str]:
-        return [class_names[i] for i in np.argmax(model.logits(batch), -1)]
+        return [class_names[i] for i in np.argmax(classifier(batch), -1)]
 
     names = [class_names[i] for i in np.asarray(labels)]
-    captions = [model.search.transformations.caption(row) for row in parameters.numpy()]
+    captions = [transformations.caption(row) for row in np.asarray(parameters)]
     return figures.examples(
         natural.numpy(), worst.numpy(), captions, names, predict(natural), predict(worst)
     )

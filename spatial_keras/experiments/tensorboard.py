@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import figures
+from spatial_keras import data, figures
 from spatial_keras.callbacks import StepCallback, is_due
 from spatial_keras.experiments import examples
 from spatial_keras.experiments.step_times import StepTimes
 from spatial_keras.support import compat, validation
+from spatial_keras.training import losses
 from spatial_keras.training.robust_model import RobustModel
+from spatial_keras.training.search import Search
 
 _EXAMPLES = 8
 
@@ -41,6 +43,7 @@ class TensorBoardLogs(StepCallback):
         hash of the settings by default.
       waited: gives the seconds that the training has waited for its data so far.
       times: gets the times of each log.
+      drawing_search: finds the transformations of the pictures where training does not search.
     """
 
     def __init__(  # noqa: PLR0913
@@ -56,12 +59,15 @@ class TensorBoardLogs(StepCallback):
         name: str | None = None,
         waited: Callable[[], float] | None = None,
         times: StepTimes | None = None,
+        drawing_search: Search | None = None,
     ) -> None:
         super().__init__()
         self._robust_model = model
         self._settings, self._name = settings or {}, name
         self._writer = tf.summary.create_file_writer(str(folder))
         self._images, self._labels = tf.constant(images), tf.constant(labels)
+        self._shown = data.across_classes(np.asarray(labels), _EXAMPLES)
+        self._drawing_search = drawing_search
         self._class_names = class_names
         self._step = first_step
         self._every = every
@@ -102,7 +108,7 @@ class TensorBoardLogs(StepCallback):
         with self._writer.as_default(step=self._step):
             searches = self._write_scalars(logs, seconds)
             self._write_data_share(seconds)
-            if self._logs % 10 == 0 and self._robust_model.search is not None:
+            if self._logs % 10 == 0 and (self._robust_model.search or self._drawing_search):
                 tf.summary.image("worst-case examples", self._draw_examples())
         self._writer.flush()
         self._logs += 1
@@ -166,13 +172,19 @@ class TensorBoardLogs(StepCallback):
         ]
 
     def _draw_examples(self) -> tf.Tensor:
+        model = self._robust_model
+        search = model.search or self._drawing_search
+        images = tf.cast(tf.gather(self._images, self._shown), tf.float32)
+        labels = tf.gather(self._labels, self._shown)
+        if model.search is None:
+            objective, seed = losses.OBJECTIVES["ce"], tf.constant([model.seed, self._step])
+            parameters = search(model.logits, images, labels, objective, seed)
+        else:
+            parameters = self._worst[self._shown]
         figure = examples.draw(
-            self._robust_model,
-            self._images[:_EXAMPLES],
-            self._labels[:_EXAMPLES],
-            tf.constant(self._worst[:_EXAMPLES]),
+            model.logits, search.transformations, search.warp, images, labels, parameters,
             self._class_names,
-        )
+        )  # fmt: skip
         return tf.io.decode_png(figures.to_png(figure), channels=3)[None]
 
 

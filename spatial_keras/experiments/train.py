@@ -30,6 +30,9 @@ from spatial_keras.results import folders
 from spatial_keras.results.run_results import Accuracies, Results, Timing
 from spatial_keras.training.robust_model import RobustModel
 
+# The pictures of a run have so many images.
+_EXAMPLES = 8
+
 
 @dataclasses.dataclass
 class Experiment:
@@ -54,6 +57,7 @@ class Experiment:
     checkpoints: checkpoints.Checkpoints
     results: Results | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
+    _worst: np.ndarray | None = dataclasses.field(default=None, init=False)
 
     def state(self) -> list[str]:
         """Returns a line on how far the run has come, for people; none if it has not begun."""
@@ -114,6 +118,7 @@ class Experiment:
             self.folder.path.as_posix(),  # whole: runs of two tables may have one last part
             lambda: waiting.seconds,
             self.checkpoints.times,
+            building.drawing_search(self.config, self.dataset.input_shape),
         )
         bar = progress.ProgressBar(config.steps, first_step, self.distribution.is_chief)
         watching = [bar, self.checkpoints, logs]
@@ -159,7 +164,9 @@ class Experiment:
         with self._divergence_named():
             evaluator = self._evaluator(images, labels)
             natural, random = evaluator.natural(), evaluator.random(seed=self.config.seed)
-            return _accuracies(natural, random, self._grid(evaluator, natural))
+            grid = self._grid(evaluator, natural)
+            self._worst = grid.transformations
+            return _accuracies(natural, random, grid)
 
     def evaluate_training(self) -> Accuracies:
         """Returns natural and grid accuracy on the first training images."""
@@ -195,13 +202,18 @@ class Experiment:
             raise DivergedError(f"after step {self.checkpoints.step} {error}") from error
 
     def _draw_examples(self) -> None:
-        if self.model.search is None:
-            return
-        images = np.asarray(self.dataset.test_images[:8])
-        labels = self.dataset.test_labels[:8]
-        seed = tf.constant([self.config.seed, self.config.steps])
-        parameters = self.model.worst_transformations(images, labels, seed)
-        figure = examples.draw(self.model, images, labels, parameters, self.dataset.class_names)
+        labels = self.dataset.test_labels[: len(self._worst)]
+        chosen = data.across_classes(labels, _EXAMPLES)
+        images = np.stack([self.dataset.test_images[number] for number in chosen])
+        figure = examples.draw(
+            self.model.logits,
+            building.transformations(self.config, *images.shape[1:3]),
+            building.warp(self.config, xla=False),
+            images,
+            labels[chosen],
+            self._worst[chosen],
+            self.dataset.class_names,
+        )
         content = figures.to_png(figure)
         self.folder.write("examples.png", lambda path: path.write_bytes(content))
 

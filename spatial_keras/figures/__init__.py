@@ -9,7 +9,8 @@ from spatial_keras.figures.accuracy import (
     sample_efficiency,
     training_cost,
 )
-from spatial_keras.figures.images import examples, failures, rotations
+from spatial_keras.figures.axes import along_axes
+from spatial_keras.figures.images import contrast, examples, failures, rotations
 from spatial_keras.figures.style import RIGHT, WRONG, save, to_png, to_svg
 from spatial_keras.figures.trade_off import Adversary, no_trade_off
 
@@ -19,6 +20,8 @@ __all__ = [
     "Adversary",
     "Curve",
     "Figure",
+    "along_axes",
+    "contrast",
     "cost",
     "examples",
     "failures",

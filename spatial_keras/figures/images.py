@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import colors, ticker
@@ -37,19 +37,55 @@ def examples(
     Returns:
       A figure of two rows and n columns.
     """
-    number = len(natural)
-    figure = style.new_figure(1.25 * number + 0.6, 3.5)
-    axes = figure.subplots(2, number, squeeze=False)
-    rows = ((natural, natural_predictions), (worst, worst_predictions))
-    for row, (images, predictions) in zip(axes, rows):
+    rows = {
+        "natural": (natural, natural_predictions),
+        "worst case": (worst, worst_predictions),
+    }
+    return _rows(rows, labels, captions)
+
+
+@style.styled
+def contrast(
+    natural: np.ndarray,
+    turned: np.ndarray,
+    captions: Sequence[str],
+    labels: Sequence[str],
+    predictions: Mapping[str, Sequence[str]],
+) -> Figure:
+    """Draws images that all classifiers have right, above what each says of them transformed.
+
+    Args:
+      natural: pixel values 0..255, [n, height, width, channels], 1 or 3 channels.
+      turned: the transformed images, like `natural`.
+      captions: the transformation of each in words (`TransformationSet.caption`), [n].
+      labels: the true classes' names, which all classifiers predict for the natural images.
+      predictions: by the classifiers' names, the predicted classes' names for the transformed
+        images.
+
+    Returns:
+      A figure of a row for the natural images, one for each classifier, and n columns.
+    """
+    rows = {"as they are": (natural, labels)}
+    rows.update((name, (turned, predicted)) for name, predicted in predictions.items())
+    return _rows(rows, labels, captions)
+
+
+def _rows(
+    rows: Mapping[str, tuple[np.ndarray, Sequence[str]]],
+    labels: Sequence[str],
+    captions: Sequence[str],
+) -> Figure:
+    """Draws rows of images with their predictions, by the rows' names."""
+    figure = style.new_figure(1.25 * len(labels) + 0.6, 1.6 * len(rows) + 0.3)
+    axes = figure.subplots(len(rows), len(labels), squeeze=False)
+    for row, (name, (images, predictions)) in zip(axes, rows.items()):
+        row[0].set_ylabel(name, fontsize=10)
         for axis, image, label, prediction in zip(row, images, labels, predictions):
             _draw_image(axis, image)
             right = prediction == label
             axis.set_title(_marked(prediction, right), color=_color(right), fontsize=10)
-    for axis, caption in zip(axes[1], captions):
+    for axis, caption in zip(axes[-1], captions):
         axis.set_xlabel(caption, fontsize=8)
-    axes[0, 0].set_ylabel("natural", fontsize=10)
-    axes[1, 0].set_ylabel("worst case", fontsize=10)
     return figure
 
 

@@ -11,7 +11,10 @@ def test_drawn_predictions_are_the_classifiers():
     model = small.robust_model()
     parameters = tf.constant([[1.0, -1.0, 20.0]] * 3)
     images, labels = small.IMAGES[:3], small.LABELS[:3]
-    figure = examples.draw(model, images, labels, parameters, ("a", "b", "c"))
+    figure = examples.draw(
+        model.logits, model.search.transformations, model.search.warp, images, labels, parameters,
+        ("a", "b", "c"),
+    )  # fmt: skip
     worst = model.search.warp(images.astype(np.float32), parameters)
     logits = np.concatenate([model.classifier(images.astype(np.float32)), model.classifier(worst)])
     expected = ["abc"[i] for i in np.argmax(logits, -1)]

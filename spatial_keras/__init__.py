@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spatial_keras.support import environment  # before TensorFlow
 
 if TYPE_CHECKING:
-    from spatial_keras import callbacks, data, evaluation, models
+    from spatial_keras import callbacks, data, evaluation, models, zoo
     from spatial_keras.evaluation import testing
     from spatial_keras.geometry.transformations import TransformationSet
     from spatial_keras.geometry.warp import SpatialWarp
@@ -44,6 +44,7 @@ _HOMES = {
     "evaluation": "evaluation",
     "models": "models",
     "testing": "evaluation.testing",
+    "zoo": "zoo",
 }
 __all__ = [
     "GradientSearch",
@@ -62,6 +63,7 @@ __all__ = [
     "evaluation",
     "models",
     "testing",
+    "zoo",
 ]
 
 

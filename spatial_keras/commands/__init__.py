@@ -21,6 +21,7 @@ from spatial_keras.configuration.report_config import ReportConfig
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.table_config import TableConfig
 from spatial_keras.configuration.tune_config import TuneConfig
+from spatial_keras.configuration.zoo_config import ZooConfig
 from spatial_keras.support import environment, validation
 
 
@@ -52,6 +53,7 @@ COMMANDS = {
         [
             "--run=runs/digits/resnet8_wo10_kl_seed0",
             "--model=some.keras --dataset=digits --limit=100",
+            "--model=zoo:digits_resnet8_wo10_kl",
         ],
     ),
     "table": Command(
@@ -81,6 +83,11 @@ COMMANDS = {
             "--runs=runs/tables/cifar10 --nobest_run",
             "--runs=runs --compare=wo10_at,wo10_kl",
         ],
+    ),
+    "zoo": Command(
+        ZooConfig,
+        "Shows the trained classifiers that come with this package, and how robust they are.",
+        ["--leaderboard=leaderboard.md --cards=mine.json"],
     ),
 }
 _HELP = ("--help", "-h", "--helpshort")

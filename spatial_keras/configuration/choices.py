@@ -10,3 +10,5 @@ SCHEDULES = ("paper", "cosine")
 STREAMS = ("auto", "on", "off")
 # How the names of the networks of tf.keras.applications begin.
 APPLICATION = "keras:"
+# And those of the classifiers of the zoo.
+ZOO = "zoo:"

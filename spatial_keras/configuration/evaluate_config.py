@@ -30,7 +30,8 @@ class EvaluateConfig(Config):
     model: str | None = option(
         None,
         "Classifier",
-        "A .keras or .h5 file or the folder of a SavedModel, in the place of --run.",
+        "A .keras or .h5 file, the folder of a SavedModel or zoo:NAME, a classifier of the zoo, in "
+        "the place of --run.",
         is_path=True,
         recorded=False,
     )
@@ -56,7 +57,8 @@ class EvaluateConfig(Config):
     dataset: str | None = option(
         None,
         "Data",
-        "digits, folder:PATH, or an image set of TensorFlow Datasets; default: as --run.",
+        "digits, folder:PATH, or an image set of TensorFlow Datasets; default: as --run, or those "
+        "that zoo:NAME was trained on.",
         is_path=True,
     )
     data_dir: str | None = shared_options.data_dir()
@@ -201,6 +203,13 @@ class EvaluateConfig(Config):
         is_path=True,
         recorded=False,
     )
+    card: str | None = option(
+        None,
+        "Output",
+        "A JSON file to write too: what there is to know of the classifier, as of the zoo's.",
+        is_path=True,
+        recorded=False,
+    )
     resume: bool = option(
         False, "Output", "Continue where this evaluation was killed.", recorded=False
     )
@@ -222,7 +231,7 @@ class EvaluateConfig(Config):
         shared_options.check_data_dir(self.data_dir)
         if (self.run is None) == (self.model is None):
             raise ValueError("give either --run=FOLDER or --model=FILE.")
-        if self.model is not None and self.dataset is None:
+        if self.model is not None and self.dataset is None and not self.is_of_zoo:
             raise ValueError("--model needs --dataset.")
         if "attack" in self.measures and "grid" not in self.measures:
             raise ValueError("measure 'attack' starts from 'grid': measure that too.")
@@ -233,6 +242,9 @@ class EvaluateConfig(Config):
             raise ValueError("--input_range must be two different numbers.")
         self._check_gates()
         self._check_parts()
+        if self.card is not None:
+            files.check_suffix("--card", self.card, ".json")
+            files.check_folder("--card", pathlib.Path(self.card).parent)
         if self.output is not None:
             self._check_output()
 
@@ -280,6 +292,11 @@ class EvaluateConfig(Config):
         if self.shard is not None:
             Shard.parse(self.shard)
 
+    @property
+    def is_of_zoo(self) -> bool:
+        """Whether the classifier is one of the zoo."""
+        return self.model is not None and self.model.startswith(choices.ZOO)
+
     def _check_output(self) -> None:
         file = pathlib.Path(self.output)
         files.check_suffix("--output", self.output, ".json")
@@ -314,7 +331,7 @@ class EvaluateConfig(Config):
             return pathlib.Path(self.output)
         if self.run is not None:
             return pathlib.Path(self.run) / "evaluation.json"
-        model = pathlib.Path(self.model)
+        model = pathlib.Path(self.model.removeprefix(choices.ZOO))
         return model.with_name(f"{model.stem}_evaluation.json")
 
 

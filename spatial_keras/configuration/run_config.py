@@ -60,8 +60,13 @@ class RunConfig(RunOptions):
             )
 
     def _check_network(self) -> None:
-        kind = "a model from a file" if self.is_model_file else "a network of Keras's"
-        if (self.is_model_file or self.is_application) and self.width != _FIELDS["width"].default:
+        kinds = {
+            "a model from a file": self.is_model_file,
+            "a classifier of the zoo": self.is_of_zoo,
+            "a network of Keras's": self.is_application,
+        }
+        kind = next((kind for kind, found in kinds.items() if found), None)
+        if kind and self.width != _FIELDS["width"].default:
             raise ValueError(f"--width has no effect on {kind}.")
         if self.weights is not None and not self.is_application:
             raise ValueError("--weights is for --model=keras:NAME alone.")
@@ -92,7 +97,7 @@ class RunConfig(RunOptions):
     def name(self) -> str:
         """The name of the run's folder within that of the data set."""
         model = pathlib.Path(self.model).stem if self.is_model_file else self.model
-        model = model.removeprefix(choices.APPLICATION)
+        model = model.removeprefix(choices.APPLICATION).removeprefix(choices.ZOO)
         return f"{model}_{self.defense}_seed{self.seed}"
 
     @property
@@ -111,6 +116,11 @@ class RunConfig(RunOptions):
     def is_application(self) -> bool:
         """Whether the network is one of tf.keras.applications."""
         return self.model.startswith(choices.APPLICATION)
+
+    @property
+    def is_of_zoo(self) -> bool:
+        """Whether the network is a classifier of the zoo."""
+        return self.model.startswith(choices.ZOO)
 
     @property
     def is_folder(self) -> bool:

@@ -81,8 +81,8 @@ class RunOptions(Config):
         "Network",
         "resnet8, resnet14, resnet20, ... (6n + 2), the same after stn_, etn_ or g_, "
         "or vgg11, vgg13, vgg16, vgg19; or airbench; or keras:NAME, a network of "
-        "tf.keras.applications, e.g. keras:MobileNetV3Small; or a .keras or .h5 file, whose "
-        "weights are trained on.",
+        "tf.keras.applications, e.g. keras:MobileNetV3Small; or a .keras or .h5 file or zoo:NAME, "
+        "a classifier of the zoo, whose weights are trained on.",
         is_path=True,
     )
     weights: str | None = option(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
-from spatial_keras import data, evaluation, models
+from spatial_keras import data, evaluation, models, zoo
 from spatial_keras.classifiers import examination
+from spatial_keras.configuration import choices
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.configuration.flag import percentage
 from spatial_keras.configuration.run_config import RunConfig
@@ -14,6 +17,7 @@ from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.models import batch_norm
 from spatial_keras.training import optimizers
 from spatial_keras.training.robust_model import RobustModel
+from spatial_keras.training.worst_of_k import WorstOfK
 
 # What a network takes from its training images, it takes from about so many of them.
 _IMAGES_TO_ADAPT_TO = 5000
@@ -42,6 +46,12 @@ def warp(config: RunConfig, xla: bool, differentiable: bool = False) -> SpatialW
     return SpatialWarp.fastest(xla=xla, differentiable=differentiable, fill=config.fill or "black")
 
 
+def drawing_search(config: RunConfig, input_shape: tuple[int, int, int]) -> WorstOfK:
+    """Returns the search for pictures of what breaks a run whose training does not search."""
+    box = transformations(config, *input_shape[:2])
+    return WorstOfK(10, box, warp(config, xla=False))
+
+
 def uses_xla(config: RunConfig | EvaluateConfig) -> bool:
     """Returns whether to compile with XLA; "auto" means it where there is a GPU."""
     if getattr(config, "sync_batch_norm", False):
@@ -50,6 +60,18 @@ def uses_xla(config: RunConfig | EvaluateConfig) -> bool:
         return config.xla == "on"
     # On CPUs oneDNN without XLA was the faster one, on both stacks: scripts/benchmark.py xla.
     return bool(tf.config.list_physical_devices("GPU"))
+
+
+def load_classifier(model: str, unsafe: bool = False) -> Callable[..., tf.Tensor]:
+    """Returns the classifier that `--model` names: one of the zoo, or a file's.
+
+    Args:
+      model: "zoo:" and a name, or a path.
+      unsafe: as for `evaluation.load`.
+    """
+    if model.startswith(choices.ZOO):
+        return zoo.load(model.removeprefix(choices.ZOO))
+    return evaluation.load(model, unsafe)
 
 
 def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
@@ -65,8 +87,8 @@ def build_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model
 
 
 def _first_classifier(config: RunConfig, dataset: data.Dataset) -> tf.keras.Model:
-    if config.is_model_file:
-        classifier = evaluation.load(config.model, config.unsafe)
+    if config.is_model_file or config.is_of_zoo:
+        classifier = load_classifier(config.model, config.unsafe)
         examination.check_fits(classifier, dataset.input_shape, dataset.num_classes)
         return classifier
     classifier = models.get(

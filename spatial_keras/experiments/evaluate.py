@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from spatial_keras import data, evaluation
+from spatial_keras import data, evaluation, zoo
 from spatial_keras.classifiers.loading import fingerprint
+from spatial_keras.configuration import choices
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.shard import WHOLE
 from spatial_keras.evaluation import Outcome, Report, grid, outcome
 from spatial_keras.experiments import (
     building,
+    cards,
     distribution,
     gating,
     image_sets,
@@ -142,6 +144,9 @@ class Evaluation:
         files.write_text(self.output, json.dumps(self._to_dict(report), indent=2) + "\n")
         if self._map.exists():
             _move(self._map, self.output.with_name(f"{self.output.stem}_map"))
+        if self.config.card is not None:
+            text = cards.of_evaluation(self, report).to_json()
+            files.write_text(pathlib.Path(self.config.card), text)
         shutil.rmtree(self._partial)
         if self.config.merge:
             shards.remove(self.output)
@@ -257,7 +262,10 @@ def prepare(config: EvaluateConfig) -> Evaluation:
             run, classifier, state = load_run(config.run, config.data_dir, config.unsafe)
             config = config.filled_from(run)
         else:
-            classifier, state = evaluation.load(config.model, config.unsafe), {}
+            classifier, state = building.load_classifier(config.model, config.unsafe), {}
+            if config.dataset is None:
+                trained_on = zoo.card(config.model.removeprefix(choices.ZOO)).data["name"]
+                config = dataclasses.replace(config, dataset=trained_on)
     images = image_sets.load(config)
     if config.limit is not None:
         count = len(images.test_images)

@@ -155,7 +155,11 @@ def test_bazel_has_a_rule_for_every_file():
 
 
 def test_the_templates_are_in_their_room():
-    assert {pathlib.Path(name).suffix for name in RULES["reporting"]["data"]} == {".html", ".css"}
+    assert {pathlib.Path(name).suffix for name in RULES["reporting"]["data"]} == {
+        ".html",
+        ".css",
+        ".js",
+    }
 
 
 def packages(files: list[pathlib.Path]) -> set[str]:

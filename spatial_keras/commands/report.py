@@ -9,11 +9,16 @@ from rich.table import Table
 
 from spatial_keras.commands import running
 from spatial_keras.configuration.report_config import ReportConfig
-from spatial_keras.reporting import markup, report
+from spatial_keras.reporting import evaluated, markup, report
 
 
 def main(config: ReportConfig) -> None:
     """Writes the page and the CSV file, and names them."""
+    if config.evaluations is not None:
+        with running.mistakes_refused():
+            file = evaluated.prepare(config).write(running.say)
+        running.show(f"Written: {file}")
+        return
     with running.mistakes_refused():
         page = report.prepare(config)
         written = page.write(lambda line: sys.stderr.write(f"{line}\n"))
@@ -23,7 +28,7 @@ def main(config: ReportConfig) -> None:
     console.print(f"Written: {written}, {page.csv.name}", soft_wrap=True, markup=False)
 
 
-def _table(compared: markup.Compared) -> Table:
+def _table(compared: markup.Table) -> Table:
     shown = Table(*compared.header, title=compared.title, caption=compared.note)
     for row in compared.rows:
         shown.add_row(*row)

@@ -21,6 +21,13 @@ class ReportConfig(Config):
         "Folder with runs of train.py or table.py in it, at any depth.",
         is_path=True,
     )
+    evaluations: tuple[str, ...] | None = option(
+        None,
+        "Runs",
+        "In the place of --runs: the JSON file that evaluate.py wrote, or two of the same images, "
+        "with a comma between. The page is of these, with images to turn by hand.",
+        distinct=True,
+    )
     best_run: bool = option(
         True,
         "Runs",
@@ -44,7 +51,7 @@ class ReportConfig(Config):
         None,
         "Output",
         "The HTML file to write, and beside it a CSV file with a line for each run; default: "
-        "report.html within --runs.",
+        "report.html within --runs, or beside --evaluations one of its name.",
         is_path=True,
     )
 
@@ -54,8 +61,13 @@ class ReportConfig(Config):
     def check(self) -> None:
         """Raises ValueError if there are no runs, or the output is not an HTML file."""
         shared_options.check_data_dir(self.data_dir)
-        if self.runs is None:
-            raise ValueError("give --runs=FOLDER with runs of train.py or table.py in it.")
+        if (self.runs is None) == (self.evaluations is None):
+            raise ValueError(
+                "give --runs=FOLDER with runs of train.py or table.py in it, or "
+                "--evaluations=FILE.json, one or two of evaluate.py."
+            )
+        if self.evaluations is not None and len(self.evaluations) > 2:
+            raise ValueError(f"--evaluations must be one or two, got {len(self.evaluations)}.")
         if self.output is not None:
             files.check_suffix("--output", self.output, ".html")
         files.check_folder("--output", self.file.parent)
@@ -65,9 +77,15 @@ class ReportConfig(Config):
 
     def without_effect(self) -> dict[str, str]:
         """Returns the fields that have no effect."""
+        if self.evaluations is not None:
+            return dict.fromkeys(("best_run", "compare"), "with --evaluations")
         return {} if self.best_run else {"data_dir": "with --nobest_run"}
 
     @property
     def file(self) -> pathlib.Path:
         """The HTML file to write."""
-        return pathlib.Path(self.output or pathlib.Path(self.runs) / "report.html")
+        if self.output is not None:
+            return pathlib.Path(self.output)
+        if self.evaluations is not None:
+            return pathlib.Path(self.evaluations[0]).with_suffix(".html")
+        return pathlib.Path(self.runs) / "report.html"

@@ -65,10 +65,13 @@ class Evaluator:
         worse than any one transformation makes it.
 
     Attributes:
+      images: pixel values, [n, height, width, channels].
       number: how many images.
       sample: what is known of them: labels, names, size, S.
       labels: int32 [n].
       num_classes: the classifier's number of classes.
+      judge: says what the classifier makes of images, by their numbers, under transformations.
+      warp: applies these.
       notes: what a reader of the results should know.
 
     Raises:
@@ -98,11 +101,11 @@ class Evaluator:
         if isinstance(classifier, RobustModel):
             classifier = classifier.classifier
         images, labels = inputs.arrays(images, labels)
-        self.number = len(images)
+        self.images, self.number = images, len(images)
         self._places = inputs.places_of(places, self.number)
         self.transformations = TransformationSet() if transformations is None else transformations
         self.transformations.check_fits(*images.shape[1:3])
-        warp = (warp or SpatialWarp.fastest(xla=xla)).along(self.transformations)
+        warp = self.warp = (warp or SpatialWarp.fastest(xla=xla)).along(self.transformations)
         adapted = self._adapted = Classifier(
             classifier, images.shape[1:], input_range, outputs, output, images
         )
@@ -113,26 +116,23 @@ class Evaluator:
             self.labels, inputs.class_names_of(class_names, self.num_classes),
             inputs.names_of(names, self._places), images.shape[1:3], self.transformations,
         )  # fmt: skip
-        settings = repr(
-            (warp.composition, warp.fill, warp.axes, tuple(input_range), outputs, output)
-        )
+        settings = (warp.composition, warp.fill, warp.axes, tuple(input_range), outputs, output)
         # What a function gives for some images stands for weights that nobody sees.
         has_weights = hasattr(classifier, "get_weights") or hasattr(classifier, "variables")
         seen = [] if has_weights else [adapted.tried]
-        self._identity = Identity(classifier, settings, [images, self.labels, *seen])
+        self._identity = Identity(classifier, repr(settings), [images, self.labels, *seen])
         strategy = getattr(classifier, "distribute_strategy", tf.distribute.get_strategy())
         if batch_size is None:
-            batch_size = 512 if tf.config.list_physical_devices("GPU") else 256
-            batch_size = images_per_pass(images.shape[1:], batch_size)
-            batch_size *= strategy.num_replicas_in_sync
+            most = 512 if tf.config.list_physical_devices("GPU") else 256
+            batch_size = images_per_pass(images.shape[1:], most) * strategy.num_replicas_in_sync
         validation.check_integer("batch_size", batch_size, 1)
-        self._judge = Judge(adapted, images, self.labels, warp, batch_size, xla, strategy)
+        self.judge = Judge(adapted, images, self.labels, warp, batch_size, xla, strategy)
 
     def natural(self) -> Outcome:
         """Evaluates the untouched images."""
         start = time.perf_counter()
         parameters = np.tile(self.transformations.identity, [self.number, 1])
-        verdicts = self._judge(np.arange(self.number), parameters)
+        verdicts = self.judge(np.arange(self.number), parameters)
         return Outcome(
             "natural", verdicts.right, parameters, verdicts.margins, verdicts.predictions,
             self.number, *self._origin(start),
@@ -148,7 +148,7 @@ class Evaluator:
         start = time.perf_counter()
         parameters = self._draws(draws, seed)
         index = np.repeat(np.arange(self.number), draws)
-        margins = self._judge(index, parameters.reshape(index.size, -1)).margins.reshape(-1, draws)
+        margins = self.judge(index, parameters.reshape(index.size, -1)).margins.reshape(-1, draws)
         rows, worst = np.arange(self.number), margins.argmin(axis=1)
         right = (margins >= 0).mean(axis=1) if draws > 1 else margins[:, 0] >= 0
         found = parameters[rows, worst], margins[rows, worst]
@@ -179,8 +179,8 @@ class Evaluator:
         """
         self._check_gradient("gradient")
         validation.check_integer("restarts", restarts, 1)
-        search = GradientSearch(steps, self.transformations, self._judge.smooth_warp)
-        climb = self._judge.climber(search, UNSATURATED)
+        search = GradientSearch(steps, self.transformations, self.judge.smooth_warp)
+        climb = self.judge.climber(search, UNSATURATED)
         starts = self._draws(restarts, seed).swapaxes(0, 1)
         ends = (climb(np.arange(self.number), start) for start in starts)
         return self._worst_of("gradient", ends, passes_before=steps)
@@ -219,7 +219,7 @@ class Evaluator:
             partial, identity = pathlib.Path(partial), self._identity.at(points)
             partial.parent.mkdir(parents=True, exist_ok=True)
         found = grid.worst_points(
-            self._judge, self.number, points, known, partial, on_progress, identity,
+            self.judge, self.number, points, known, partial, on_progress, identity,
             self.transformations.identity,
         )  # fmt: skip
         if partial is not None:
@@ -255,7 +255,7 @@ class Evaluator:
         validation.check_integer("steps", steps, 1)
         validation.check_integer("refinements", refinements, 0)
         spacing = self.transformations.spacing(grid_outcome.counts)
-        attack = Attack(self._judge, self.transformations, spacing, self._places)
+        attack = Attack(self.judge, self.transformations, spacing, self._places)
         right, margins = grid_outcome.right.copy(), grid_outcome.margins.copy()
         worst, images = grid_outcome.transformations.copy(), np.flatnonzero(grid_outcome.right)
         worst[images], margins[images] = attack(
@@ -293,7 +293,7 @@ class Evaluator:
         self._identity.check("grid_outcome", grid_outcome)
         points = self.transformations.grid(tuple(map(int, grid_outcome.counts)))
         sizes = self.transformations.sizes(points)
-        search = profile.Search(self._judge, points, sizes, on_progress)
+        search = profile.Search(self.judge, points, sizes, on_progress)
         looked_at = profile.drawn(self._places, share)
         worst, found, along = search.of(natural, grid_outcome, margins, looked_at)
         return Profile(
@@ -328,7 +328,7 @@ class Evaluator:
         counts = self.transformations.check_counts(counts)
         points = self.transformations.grid(counts)
         found = grid.write_map(
-            self._judge, self.number, points, folder, on_progress, self._identity.at(points)
+            self.judge, self.number, points, folder, on_progress, self._identity.at(points)
         )
         return self._grid_outcome(found, counts, points, start)
 
@@ -361,7 +361,7 @@ class Evaluator:
         """Returns the predictions under transformations [n, axes], judging where they are wrong."""
         predictions, wrong = self.labels.copy(), np.flatnonzero(margins < 0)
         if len(wrong):
-            predictions[wrong] = self._judge(wrong, transformations[wrong]).predictions
+            predictions[wrong] = self.judge(wrong, transformations[wrong]).predictions
         return predictions
 
     def _origin(self, start: float) -> tuple[float, str, Sample]:
@@ -391,7 +391,7 @@ class Evaluator:
             passes += self.number * passes_before + len(index)
             if not len(index):
                 break
-            found = self._judge(index, parameters[index]).margins
+            found = self.judge(index, parameters[index]).margins
             index, found = index[found < margins[index]], found[found < margins[index]]
             margins[index], worst[index] = found, parameters[index]
         predictions = self._predictions(worst, margins)

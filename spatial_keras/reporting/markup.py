@@ -8,7 +8,10 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime
-from collections.abc import Collection, Sequence
+import hashlib
+import importlib.resources
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import jinja2
 
@@ -19,6 +22,11 @@ _TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
+)
+_SCRIPT = (
+    importlib.resources.files("spatial_keras.reporting")
+    .joinpath("templates", "explorer.js")
+    .read_text(encoding="utf-8")
 )
 
 
@@ -48,6 +56,57 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+      title: what it is of.
+      header: the names of the columns.
+      rows: the cells of each row, its name first.
+      note: what the numbers are; may be empty.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Explorer:
+    """Images to turn and shift, with what classifiers say of them.
+
+    Attributes:
+      data: what the page's script needs, for JSON.
+      pictures: of each image a data URI.
+    """
+
+    data: Mapping[str, Any]
+    pictures: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found, or two of the same images.
+
+    Attributes:
+      title: which classifiers, on what.
+      verdicts: the result in a sentence, of each.
+      tables: the accuracies.
+      notes: what a reader should know.
+      pictures: of images that break, ...
+      explorer: images to turn; None if there is none.
+    """
+
+    title: str
+    verdicts: Sequence[str]
+    tables: Sequence[Table]
+    notes: Sequence[str]
+    pictures: Sequence[Picture] = ()
+    explorer: Explorer | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Run:
     """A run, folded up.
 
@@ -57,6 +116,7 @@ class Run:
       facts: (name, text) of each number.
       command: the words of the command that repeats it.
       examples: images and their worst transformations; None if there are none.
+      evaluation: what evaluate found; None if nothing.
     """
 
     name: str
@@ -64,6 +124,7 @@ class Run:
     facts: Sequence[tuple[str, str]]
     command: Sequence[str]
     examples: Picture | None
+    evaluation: Evaluation | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,49 +152,40 @@ class Section:
     runs: Sequence[Run]
 
 
-@dataclasses.dataclass(frozen=True)
-class Compared:
-    """Two defenses compared.
-
-    Attributes:
-      title: which.
-      header: the names of the table's columns.
-      rows: the cells of each row.
-      note: what the numbers are.
-    """
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str
-
-
 def page(
     title: str,
-    sections: Sequence[Section],
-    finished: int,
-    unfinished: Sequence[str],
-    damaged: Sequence[str],
     made: datetime.datetime,
-    compared: Compared | None = None,
+    sections: Sequence[Section] = (),
+    unfinished: Sequence[str] = (),
+    damaged: Sequence[str] = (),
+    compared: Table | None = None,
+    evaluation: Evaluation | None = None,
 ) -> str:
     """Returns the whole HTML document.
 
     Args:
       title: its heading.
-      sections: what there is to say of the runs.
-      finished: the number of them that are finished.
-      unfinished: the names of those that are not.
-      damaged: of each run that cannot be read, a line that says why.
       made: when the page is made.
+      sections: what there is to say of the finished runs.
+      unfinished: the names of those that are not finished.
+      damaged: of each run that cannot be read, a line that says why.
       compared: two defenses; None if there are none to compare.
+      evaluation: what there is to say of an evaluation.
     """
+    runs = [run for section in sections for run in section.runs]
+    shown = [evaluation, *(run.evaluation for run in runs)]
+    # No other script runs, whatever a name may hold.
+    script = _SCRIPT if any(one and one.explorer for one in shown) else ""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _TEMPLATES.get_template("page.html").render(
         title=title,
         sections=sections,
-        finished=finished,
+        finished=len(runs),
         unfinished=unfinished,
         damaged=damaged,
+        evaluation=evaluation,
         made=made,
         compared=compared,
+        script=script,
+        allowed=f"'sha256-{digest}'" if script else "'none'",
     )

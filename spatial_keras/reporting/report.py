@@ -16,8 +16,8 @@ import numpy as np
 from spatial_keras import figures
 from spatial_keras.configuration.plot_config import PlotConfig
 from spatial_keras.configuration.report_config import ReportConfig
-from spatial_keras.reporting import markup, plot
-from spatial_keras.results import comparison, folders, runs_csv, table, variants
+from spatial_keras.reporting import evaluated, markup, plot
+from spatial_keras.results import comparison, evaluations, folders, runs_csv, table, variants
 from spatial_keras.results.run_results import Results
 from spatial_keras.support import files, tables
 
@@ -48,7 +48,7 @@ _OF_CLASSIFIER = {
 }
 _EXAMPLES = (
     "Test images above their worst transformations, the prediction above each.",
-    "The first test images, their worst transformations found, and the predictions.",
+    "Test images, transformations that break them or else the worst found, and the predictions.",
 )
 _COMPARED = (
     "Differences of accuracies in points; in brackets 95% intervals over the seeds, of a single "
@@ -93,13 +93,7 @@ class Page:
         unfinished = [self._name(run) for run in runs.unfinished]
         made = datetime.datetime.now().astimezone().replace(microsecond=0)
         text = markup.page(
-            _title(runs.finished),
-            sections,
-            len(runs.finished),
-            unfinished,
-            runs.damaged,
-            made,
-            self.compared,
+            _title(runs.finished), made, sections, unfinished, runs.damaged, self.compared
         )
         file.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(file, text)
@@ -107,14 +101,14 @@ class Page:
         return file
 
     @functools.cached_property
-    def compared(self) -> markup.Compared | None:
+    def compared(self) -> markup.Table | None:
         """The two defenses of `--compare`, compared; None without."""
         if not self.config.compare:
             return None
         baseline, defense = self.config.compare
         found = comparison.compare(self.runs.finished, baseline, defense)
         header, rows = comparison.table(found, baseline, defense)
-        return markup.Compared(f"{defense} against {baseline}", header, rows, _COMPARED)
+        return markup.Table(f"{defense} against {baseline}", header, rows, _COMPARED)
 
     @property
     def csv(self) -> pathlib.Path:
@@ -131,7 +125,11 @@ class Page:
         pictures, left_out = self._figures(runs)
         for line in left_out:
             say(f"left out: {line}")
-        details = [self._details(run, results) for run, results in runs.items()]
+        best = _best(runs) if self.config.best_run else None
+        details = [
+            self._details(run, results, self._evaluation(run, run == best, say))
+            for run, results in runs.items()
+        ]
         return markup.Section(
             name or "Results", *_results(runs), _common(runs), pictures, left_out, details
         )
@@ -157,7 +155,23 @@ class Page:
                 pictures.append(markup.Picture("svg+xml", svg, alt, caption, wide))
         return pictures, left_out
 
-    def _details(self, run: pathlib.Path, results: Results) -> markup.Run:
+    def _evaluation(
+        self, run: pathlib.Path, with_images: bool, say: Callable[[str], Any]
+    ) -> markup.Evaluation | None:
+        """Returns what evaluate found of a run, if it did."""
+        file = run / evaluations.OF_RUN
+        if not file.exists():
+            return None
+        try:
+            found = evaluations.read(file)
+        except ValueError as error:
+            say(f"left out: {error}")
+            return None
+        return evaluated.section([found], say, self.config.data_dir, with_images)
+
+    def _details(
+        self, run: pathlib.Path, results: Results, evaluation: markup.Evaluation | None
+    ) -> markup.Run:
         """Returns a run's numbers, command and examples."""
         facts = _facts(results)
         summary = ", ".join(f"{name} {facts[name]}" for name in results.accuracies.measured)
@@ -167,7 +181,8 @@ class Page:
         with contextlib.suppress(OSError):  # it has none
             content = files.regular(run / "examples.png").read_bytes()
             examples = markup.Picture("png", content, *_EXAMPLES, wide=True)
-        return markup.Run(self._name(run), summary, list(facts.items()), command, examples)
+        facts = list(facts.items())
+        return markup.Run(self._name(run), summary, facts, command, examples, evaluation)
 
 
 def prepare(config: ReportConfig) -> Page:

@@ -22,7 +22,7 @@ def section(text="a", header=("a", "b"), rows=(("c", "1"), ("d", "2")), best=(),
 
 
 def page(*sections, title="a", unfinished=(), damaged=()):
-    return html_pages.read(markup.page(title, sections, 1, unfinished, damaged, MADE))
+    return html_pages.read(markup.page(title, MADE, sections, unfinished, damaged))
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -31,7 +31,7 @@ def test_texts_stay_texts(text):
     found = page(made, title=text, unfinished=[text], damaged=[text])
     figure = ["figure", "div", "img", "figcaption"]
     assert [node.tag for node in found.iter()] == [
-        "html", "head", "meta", "meta", "title", "style", "body", "main", "h1", "p", "time",
+        "html", "head", "meta", "meta", "meta", "title", "style", "body", "main", "h1", "p", "time",
         "section", "h2",
         "div", "table", "thead", "tr", "th", "th", "tbody", "tr", "th", "td", "strong",
         "p", "code", "div", *figure, "p", "h3",

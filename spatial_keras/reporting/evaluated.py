@@ -240,7 +240,9 @@ def contrast(
     candidates = np.flatnonzero(natural & other & alone)
     if not len(candidates):
         return None
-    chosen = _Chosen(loaded[0], candidates, first)
+    # Of each class the image that breaks under the least.
+    sizes = loaded[0].transformations.sizes(first[candidates])
+    chosen = _Chosen(loaded[0], candidates[np.argsort(sizes, kind="stable")], first)
     said = {name: chosen.predictions(evaluator) for name, evaluator in zip(names, loaded)}
     return figures.contrast(chosen.images, chosen.turned, chosen.captions, chosen.labels, said)
 

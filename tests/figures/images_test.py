@@ -106,3 +106,15 @@ def test_no_images_and_nan_angles_are_refused():
         figures.rotations(np.zeros([0, 6, 6, 1]), [], "8", [])
     with pytest.raises(ValueError, match="predictions must be as many"):
         rotated(predictions=("8", "8"))
+
+
+def test_a_contrast_has_a_row_for_each_classifier():
+    images = np.random.default_rng(0).uniform(0, 255, [2, 8, 9, 1])
+    said = {"plain": ["b", "b"], "robust": ["a", "b"]}
+    figure = figures.contrast(images, images[:, ::-1], ["+8°", "-4°"], ["a", "b"], said)
+    assert [axis.get_title() for axis in figure.axes] == ["a ✓", "b ✓", "b ✗", "b ✓", "a ✓", "b ✓"]
+    assert [axis.get_ylabel() for axis in figure.axes][::2] == ["as they are", "plain", "robust"]
+    assert [axis.get_xlabel() for axis in figure.axes][4:] == ["+8°", "-4°"]
+    for axis in figure.axes[2:]:
+        shown = axis.images[0].get_array()
+        assert any((shown == image[::-1, :, 0].astype(np.uint8)).all() for image in images)

@@ -160,9 +160,13 @@ def _turn(radians: float) -> np.ndarray:
 
 def homography_warp(image: np.ndarray, content: np.ndarray) -> np.ndarray:
     """Moves the content of an image [height, width, channels] by SciPy, in float64."""
-    height, width = image.shape[:2]
+    return bilinear(image, *homography_points(*image.shape[:2], content))
+
+
+def homography_points(height: int, width: int, content: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The (x, y) in an image that its pixels show when its content has moved; [height, width]."""
     center = np.array([(width - 1) / 2, (height - 1) / 2])
     y, x = np.mgrid[:height, :width]
     points = np.stack([x - center[0], y - center[1], np.ones(x.shape)])
     back = np.tensordot(np.linalg.inv(content), points, axes=1)
-    return bilinear(image, back[0] / back[2] + center[0], back[1] / back[2] + center[1])
+    return back[0] / back[2] + center[0], back[1] / back[2] + center[1]

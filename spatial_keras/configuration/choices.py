@@ -4,7 +4,7 @@ from __future__ import annotations
 
 COMPOSITIONS = ("sequential", "joint")
 DISTRIBUTIONS = ("auto", "none", "mirrored", "multi_worker")
-FILLS = ("black", "nearest", "reflect")
+FILLS = ("black", "nearest", "reflect", "crop")
 PRECISIONS = ("none", "float16", "bfloat16")
 SCHEDULES = ("paper", "cosine")
 STREAMS = ("auto", "on", "off")

@@ -116,7 +116,7 @@ class Evaluator:
             self.labels, inputs.class_names_of(class_names, self.num_classes),
             inputs.names_of(names, self._places), images.shape[1:3], self.transformations,
         )  # fmt: skip
-        settings = (warp.composition, warp.fill, warp.axes, tuple(input_range), outputs, output)
+        settings = (*warp.settings, tuple(input_range), outputs, output)
         # What a function gives for some images stands for weights that nobody sees.
         has_weights = hasattr(classifier, "get_weights") or hasattr(classifier, "variables")
         seen = [] if has_weights else [adapted.tried]

@@ -74,7 +74,46 @@ def rows_of_axes(
     )
     content = functools.reduce(_product, matrices)
     back = functools.reduce(_product, [center, _inverse(content), corner])
-    first, second, third = tf.unstack(back / back[..., 2:, 2:], axis=-2)
+    return _rows_of(back)
+
+
+def cropped(rows: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
+    """Returns rows that show only that part of the output in which nothing is from outside.
+
+    It is the largest rectangle about the centre with the image's proportions, enlarged to the
+    image's size; the point at the centre alone where that is from outside.
+
+    Args:
+      rows: [..., 8], see `rows_of_axes`.
+      height: the image's height in pixels.
+      width: the image's width in pixels.
+    """
+    half_x, half_y = ((tf.cast(size, rows.dtype) - 1) / 2 for size in (width, height))
+    first, second = rows[..., 0::3], rows[..., 1::3]
+    third = tf.concat([rows[..., 2::3], tf.ones_like(rows[..., :1])], axis=-1)
+    to_center = first * half_x + second * half_y
+
+    def distances(points: tf.Tensor) -> list[tf.Tensor]:
+        x, y, depth = tf.unstack(points, axis=-1)
+        return [x, 2 * half_x * depth - x, y, 2 * half_y * depth - y]
+
+    share = tf.ones_like(rows[..., 0])
+    for x, y in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+        to_corner = first * (x * half_x) + second * (y * half_y)
+        # On the way from the centre to a corner the distance to each border, times the depth,
+        # changes evenly: it ends where the first one is 0.
+        for distance, change in zip(distances(third + to_center), distances(to_corner)):
+            is_nearing = change < 0
+            end = distance / tf.where(is_nearing, -change, 1.0)
+            share = tf.minimum(share, tf.where(is_nearing, end, 1.0))
+    share = tf.maximum(share, 0.0)[..., None]
+    enlarged = [share * first, share * second, third + (1 - share) * to_center]
+    return _rows_of(tf.stack(enlarged, axis=-1))
+
+
+def _rows_of(matrices: tf.Tensor) -> tf.Tensor:
+    """Returns matrices [..., 3, 3], output -> input, as rows [..., 8]."""
+    first, second, third = tf.unstack(matrices / matrices[..., 2:, 2:], axis=-2)
     return tf.concat([first, second, third[..., :2]], axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""Bilinear sampling of images: the TensorFlow op, and a differentiable gather that XLA compiles.
+"""Sampling of images: the TensorFlow op, and a differentiable gather that XLA compiles.
 
 Pixel (row y, column x) sits at the point (x, y); unless another fill is asked for, everything
 outside the image is 0, so values fade to 0 within one pixel of the border. Both samplers agree to
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# What is seen outside of an image -> ImageProjectiveTransformV3's name of it.
-_OP_FILLS = {"black": "CONSTANT", "nearest": "NEAREST", "reflect": "REFLECT"}
+# What is seen outside of an image -> ImageProjectiveTransformV3's name of it. Where rows are
+# cropped (`projective.cropped`) nothing outside is seen, but for rounding at the border.
+_OP_FILLS = {"black": "CONSTANT", "nearest": "NEAREST", "reflect": "REFLECT", "crop": "NEAREST"}
 FILLS = tuple(_OP_FILLS)
+INTERPOLATIONS = ("bilinear", "nearest")
 
 # (height, width) in pixels; scalar tensors where the graph does not know them.
 Size = tuple["int | tf.Tensor", "int | tf.Tensor"]
@@ -26,7 +28,11 @@ def size_of(images: tf.Tensor) -> Size:
 
 
 def sample_with_op(
-    images: tf.Tensor, rows: tf.Tensor, size: Size, fill: str = "black"
+    images: tf.Tensor,
+    rows: tf.Tensor,
+    size: Size,
+    fill: str = "black",
+    interpolation: str = "bilinear",
 ) -> tf.Tensor:
     """Samples with ImageProjectiveTransformV3, which has no gradient in `rows` and no XLA kernel.
 
@@ -36,6 +42,7 @@ def sample_with_op(
         (`projective`).
       size: (height, width) of the output, in pixels.
       fill: what is seen outside of an image, one of `FILLS`.
+      interpolation: one of `INTERPOLATIONS`.
 
     Returns:
       [batch, draws, *size, channels], in the images' dtype.
@@ -46,7 +53,7 @@ def sample_with_op(
         transforms=tf.reshape(rows, [-1, 8]),
         output_shape=size,
         fill_value=0.0,
-        interpolation="BILINEAR",
+        interpolation=interpolation.upper(),
         fill_mode=_OP_FILLS[fill],
     )
     return tf.reshape(warped, [batch, draws, *size, images.shape[-1]])
@@ -57,6 +64,7 @@ def sample_with_gather(
     rows: tf.Tensor,
     size: Size,
     fill: str = "black",
+    interpolation: str = "bilinear",
     is_affine: bool = False,
 ) -> tf.Tensor:
     """Samples along `rows` in plain TensorFlow; arguments and result as `sample_with_op`.
@@ -72,7 +80,14 @@ def sample_with_gather(
     if not is_affine:
         depth = c0 * x + c1 * y + 1.0
         from_x, from_y = from_x / depth, from_y / depth
+    if interpolation == "nearest":
+        from_x, from_y = _rounded(from_x), _rounded(from_y)
     return bilinear(images, _within(from_x, width, fill), _within(from_y, height, fill))
+
+
+def _rounded(x: tf.Tensor) -> tf.Tensor:
+    """Returns the nearest whole numbers, those farther from 0 of halves, as the op does."""
+    return tf.sign(x) * tf.floor(tf.abs(x) + 0.5)
 
 
 def _within(x: tf.Tensor, size: int | tf.Tensor, fill: str) -> tf.Tensor:

@@ -40,13 +40,20 @@ class SpatialWarp(tf.keras.layers.Layer):
         paper's code does; "joint" interpolates once, which blurs less. They agree exactly for
         whole-pixel shifts.
       fill: what comes in from outside: "black", the paper's; "nearest", the pixel of the border;
-        or "reflect", the image mirrored at its border (SciPy's names).
+        "reflect", the image mirrored at its border (SciPy's names); or "crop", nothing: the largest
+        rectangle about the centre that has no outside in it, of the image's proportions, is
+        enlarged to its size, by one interpolation whatever the composition. That undoes nothing of
+        the untouched image, but a part of a zoom out.
       axes: of the parameters' columns, see `TransformationSet.axes`; None for tx, ty and rotation.
         Along further axes images are interpolated once, whatever the composition, and where pixels
         only change places, by quarter turns and flips, not at all.
+      interpolation: "bilinear"; or "nearest" for images whose values are labels, which are not
+        mixed: the pixel nearest to where all transformations together come from, whatever the
+        composition, without a gradient with respect to the parameters.
 
     Raises:
-      ValueError: an unknown implementation, composition or fill, or arguments of the wrong shape.
+      ValueError: an unknown implementation, composition, fill or interpolation, or arguments of the
+        wrong shape.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class SpatialWarp(tf.keras.layers.Layer):
         composition: str = "sequential",
         fill: str = "black",
         axes: Sequence[Axis] | None = None,
+        interpolation: str = "bilinear",
         **kwargs: Any,
     ) -> None:
         # Without autocast: a mixed precision policy would round pixel values to 16 bits.
@@ -65,6 +73,9 @@ class SpatialWarp(tf.keras.layers.Layer):
         self.composition = validation.check_name("warp composition", composition, COMPOSITIONS)
         self.fill = validation.check_name("fill", fill, sampling.FILLS)
         self.axes = None if axes is None else tuple(axes)
+        self.interpolation = validation.check_name(
+            "interpolation", interpolation, sampling.INTERPOLATIONS
+        )
 
     @classmethod
     def fastest(
@@ -91,6 +102,11 @@ class SpatialWarp(tf.keras.layers.Layer):
         """The number of the parameters' columns."""
         return 3 if self.axes is None else len(self.axes)
 
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """What a warped image depends on beside the image and the parameters, but for rounding."""
+        return self.composition, self.fill, self.interpolation, self.axes
+
     def along(self, transformations: TransformationSet) -> SpatialWarp:
         """Returns this warp for the parameters of a set; itself if its axes are the set's."""
         axes = None if transformations.is_papers else transformations.axes
@@ -113,13 +129,21 @@ class SpatialWarp(tf.keras.layers.Layer):
         return warped if several else warped[:, 0]
 
     def _warp(self, images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+        mixes_twice = self.composition == "sequential" and self.interpolation == "bilinear"
+        if self.axes is None and mixes_twice and self.fill != "crop":
+            return self._warp_twice(images, parameters)
+        size = sampling.size_of(images)
+        if self.axes is None:
+            rows = projective.projective_rows(parameters, *size)
+        else:
+            rows = projective.rows_of_axes(self.axes, parameters, *size)
+        return self._sample(
+            images, projective.cropped(rows, *size) if self.fill == "crop" else rows, size
+        )
+
+    def _warp_twice(self, images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+        """Warps with an interpolation after the rotation and another after the shift."""
         height, width = sampling.size_of(images)
-        if self.axes is not None:
-            rows = projective.rows_of_axes(self.axes, parameters, height, width)
-            return self._sample(images, rows, (height, width))
-        if self.composition == "joint":
-            rows = projective.projective_rows(parameters, height, width)
-            return self._sample(images, rows, (height, width))
         # The second interpolation mixes each pixel of the rotated image with its left and upper
         # neighbours, by the fractions of the shift. So the first one takes the whole pixels along
         # and needs one more row and column, not the original's padded canvas of 64x64.
@@ -135,9 +159,12 @@ class SpatialWarp(tf.keras.layers.Layer):
 
     def _sample(self, images: tf.Tensor, rows: tf.Tensor, size: sampling.Size) -> tf.Tensor:
         if self.implementation == "op":
-            return sampling.sample_with_op(images, tf.cast(rows, tf.float32), size, self.fill)
+            rows = tf.cast(rows, tf.float32)
+            return sampling.sample_with_op(images, rows, size, self.fill, self.interpolation)
         is_affine = self.axes is None
-        return sampling.sample_with_gather(images, rows, size, self.fill, is_affine)
+        return sampling.sample_with_gather(
+            images, rows, size, self.fill, self.interpolation, is_affine
+        )
 
     def compute_output_shape(
         self, images_shape: tuple[int | None, ...], parameters_shape: tuple[int | None, ...]
@@ -153,6 +180,7 @@ class SpatialWarp(tf.keras.layers.Layer):
             composition=self.composition,
             fill=self.fill,
             axes=None if self.axes is None else serialize(self.axes),
+            interpolation=self.interpolation,
         )
         return config
 

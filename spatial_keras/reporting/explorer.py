@@ -117,13 +117,15 @@ def explore(
       counts: the grid's points along each axis of S.
 
     Returns:
-      None if S has the identity alone, or images cannot be shown.
+      None if S has the identity alone, or images cannot be shown, as those that are cropped.
     """
     first = next(iter(evaluators.values()))
     height, width, channels = first.images.shape[1:]
     axes = Axes.of(first.transformations, counts)
     if axes is None or channels not in _CHANNELS or not len(numbers):
         return None
+    if first.warp.fill == "crop" or first.warp.interpolation == "nearest":
+        return None  # the page's code draws neither
     points = axes.points
     pairs = np.repeat(numbers, len(points)), np.tile(points, [len(numbers), 1])
     scale = min(1.0, _LARGEST / max(height, width))

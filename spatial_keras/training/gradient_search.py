@@ -41,7 +41,7 @@ class GradientSearch(Search):
       steps: the number of gradient steps.
       transformations: the set S; the paper's by default.
       warp: applies the transformations; `SpatialWarp()` by default. Its implementation must have a
-        gradient in the parameters: "auto" or "gather".
+        gradient in the parameters: "auto" or "gather", and its interpolation be "bilinear".
       step_sizes: how far one step moves along each axis, tx, ty (pixels), rotation (degrees); by
         default a quarter of the way from the middle to an end. The original's are (2, 2, 2).
       start: "random", at a uniform draw from S; or "zero", at the untouched image, where "kl" and
@@ -88,6 +88,8 @@ class GradientSearch(Search):
         super().__init__(transformations, warp)
         if self.warp.implementation == "op":
             raise ValueError("S-PGD needs a warp with implementation 'gather' or 'auto', got 'op'.")
+        if self.warp.interpolation == "nearest":
+            raise ValueError("S-PGD needs a warp with interpolation 'bilinear', got 'nearest'.")
         self.steps = validation.check_integer("steps", steps, 1)
         if step_sizes is not None:
             step_sizes = self.transformations.check_columns("step_sizes", step_sizes)

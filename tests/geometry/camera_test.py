@@ -140,6 +140,79 @@ def test_every_continuous_axis_has_its_derivative(shape):
     assert gradient[8] == 0
 
 
+def largest_share(shape, content):
+    """How much of the frame, about its centre, shows no outside: by halving, along its border."""
+    height, width = shape
+
+    def is_inside(share):
+        enlarged = np.diag([1 / share, 1 / share, 1]) @ content
+        x, y = oracles.homography_points(height, width, enlarged)
+        return x.min() >= 0 and y.min() >= 0 and x.max() <= width - 1 and y.max() <= height - 1
+
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_inside(middle) else (low, middle)
+    return low
+
+
+@pytest.mark.parametrize("box", [TransformationSet(), CONTINUOUS])
+def test_a_crop_is_the_largest_part_without_outside(box):
+    images = noise(2, 9, 14, 2)
+    parameters = box.sample([7, 8], [2, 5]).numpy()
+    warp = SpatialWarp("gather", fill="crop").along(box)
+    warped = warp(images, parameters)
+    np.testing.assert_allclose(SpatialWarp("op", fill="crop").along(box)(images, parameters),
+                               warped, atol=1e-2)  # fmt: skip
+    compiled = tf.function(lambda *given: warp(*given), jit_compile=True)
+    np.testing.assert_allclose(compiled(images, parameters), warped, atol=1e-2)
+    for image, rows, found in zip(images, parameters, warped):
+        for row, one in zip(rows, found):
+            values = dict.fromkeys(NAMES, 0.0) | {"zoom": 1.0} | dict(zip(box.names, row))
+            content = oracles.homography(
+                np.array([values[name] for name in NAMES], np.float64), 9, 14
+            )
+            share = largest_share((9, 14), content)
+            assert 0.05 < share < 1
+            enlarged = np.diag([1 / share, 1 / share, 1]) @ content
+            np.testing.assert_allclose(one, oracles.homography_warp(image, enlarged), atol=0.05)
+    untouched = np.tile(box.identity, [2, 1])
+    np.testing.assert_array_equal(warp(images, untouched), images)
+
+
+def test_the_gradient_of_a_crop_is_that_of_its_differences():
+    image = np.random.default_rng(1).uniform(0, 255, [1, 9, 14, 2])
+    row = np.array([[0.3, -0.4, 5.1, 1.13, 4.2, -3.3, 6.1, -7.2]])
+    warp = SpatialWarp("gather", fill="crop").along(CONTINUOUS)
+    weights = np.random.default_rng(2).normal(size=image.shape)
+    total = lambda value: tf.reduce_sum(warp(tf.constant(image), value) * weights)  # noqa: E731
+    with tf.GradientTape() as tape:
+        value = tf.constant(row)
+        tape.watch(value)
+        result = total(value)
+    slopes = oracles.central_differences(lambda point: float(total(tf.constant(point))), row)
+    np.testing.assert_allclose(tape.gradient(result, value), slopes, rtol=1e-4)
+
+
+@pytest.mark.parametrize("implementation", ["op", "gather"])
+@pytest.mark.parametrize("box", [TransformationSet(), CONTINUOUS])
+def test_the_nearest_pixel_is_shown_where_asked(box, implementation):
+    images = noise(2, 9, 14, 2)
+    parameters = box.sample([9, 8], [2, 5]).numpy()
+    warp = SpatialWarp(implementation, interpolation="nearest").along(box)
+    for image, rows, found in zip(images, parameters, warp(images, parameters)):
+        for row, one in zip(rows, found):
+            values = dict.fromkeys(NAMES, 0.0) | {"zoom": 1.0} | dict(zip(box.names, row))
+            content = oracles.homography(
+                np.array([values[name] for name in NAMES], np.float64), 9, 14
+            )
+            x, y = oracles.homography_points(9, 14, content)
+            clear = (abs(x % 1 - 0.5) > 1e-3) & (abs(y % 1 - 0.5) > 1e-3)
+            assert clear.mean() > 0.9
+            expected = oracles.bilinear(image, np.round(x), np.round(y))
+            np.testing.assert_array_equal(one.numpy()[clear], expected[clear])
+
+
 def test_discrete_axes_are_drawn_listed_and_clipped():
     draws = EXACT.sample([1, 2], [4000]).numpy()
     for column, number in ((3, 4), (4, 2)):

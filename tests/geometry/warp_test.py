@@ -303,6 +303,7 @@ def test_refuses_unknown_names():
         ("implementation", "gathre", "gather"),
         ("composition", "sequental", "sequential"),
         ("fill", "reflekt", "reflect"),
+        ("interpolation", "neerest", "nearest"),
     ]:
         with pytest.raises(
             ValueError, match=f"^unknown .*{argument} '{given}': did you mean '{meant}'"
@@ -324,7 +325,7 @@ def test_refuses_wrong_shapes():
 
 @pairwise(
     composition=COMPOSITIONS,
-    fill=["black", "nearest", "reflect"],
+    fill=["black", "nearest", "reflect", "crop"],
     **{"name, xla": [("op", False), ("gather", False), ("gather", True)]},
 )
 def test_images_of_a_size_that_the_graph_does_not_know(composition, fill, name, xla):
@@ -364,7 +365,7 @@ def test_fills_are_those_of_scipy(fill, implementation, composition):
         np.testing.assert_allclose(found, np.stack(expected, axis=-1), atol=0.05)
 
 
-@pytest.mark.parametrize("fill", ["nearest", "reflect"])
+@pytest.mark.parametrize("fill", ["nearest", "reflect", "crop"])
 @both_implementations
 def test_a_constant_image_stays_one_under_fills(fill, implementation):
     images, parameters = np.full([3, 9, 12, 1], 77.0, np.float32), draw(3)

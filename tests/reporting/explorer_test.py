@@ -69,6 +69,10 @@ def test_only_axes_along_which_something_moves_are_explored():
     assert explorer.explore(evaluators(box=TransformationSet(0, 0, 0)), NUMBERS, NAMES) is None
 
 
+def test_the_page_does_not_show_crops_as_something_else():
+    assert explorer.explore(evaluators(fill="crop"), NUMBERS, NAMES) is None
+
+
 def test_twelve_photos_take_less_than_2_mb():
     photos = np.random.default_rng(0).integers(0, 256, [12, 300, 240, 3]).astype(np.uint8)
     one = Evaluator(

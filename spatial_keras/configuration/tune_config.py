@@ -13,6 +13,8 @@ from spatial_keras.support import validation
 MAX_TRIALS = 20
 # Hyperband gives its trials a ninth, a third or all of the steps.
 EPOCHS, FACTOR = 9, 3
+# Of the network's stages, where they have one.
+WIDTH = 0.5
 # Of the weights and learning rates to try: what nobody can mean is beyond.
 _LARGEST = 1e6
 
@@ -68,6 +70,15 @@ class TuneConfig(Config):
         "Training images to hold out and judge the trials by; never the test images.",
         low=1,
     )
+    width: float | None = option(
+        None,
+        "Network",
+        f"Multiplies the widths of the network's stages; default: {WIDTH:g}, and 1 for a model "
+        "from a file, of the zoo or of Keras's.",
+        low=0,
+        most=64,
+        exclusive_low=True,
+    )
     output_dir: str | None = option(
         None,
         "Search",
@@ -81,7 +92,6 @@ class TuneConfig(Config):
         RunConfig,
         without=("test_images", "profile_steps", "epochs"),
         model="resnet8",
-        width=0.5,
         steps=800,
     )
 
@@ -93,6 +103,7 @@ class TuneConfig(Config):
                 text = ",".join(f"{value:g}" for value in values)
                 raise ValueError(f"--{name} must be positive and ascending, got '{text}'.")
         self.check_effects()
+        self.trial.check_effects()
         if self.tuner == "hyperband":
             # Its shortest trials have a ninth of them.
             validation.check_integer("--steps with --tuner=hyperband", self.run.steps, EPOCHS)
@@ -132,6 +143,10 @@ class TuneConfig(Config):
     @property
     def trial(self) -> RunConfig:
         """The configuration of a trial, before anything is chosen."""
+        run, width = self.run, self.width
+        if width is None:
+            without = run.is_model_file or run.is_application or run.is_of_zoo
+            width = run.width if without else WIDTH
         return dataclasses.replace(
-            self.run, validation_images=self.validation_images, output_dir=None
+            run, width=width, validation_images=self.validation_images, output_dir=None
         )

@@ -335,7 +335,7 @@ def load_run(
 def _notes(
     config: EvaluateConfig, evaluator: evaluation.Evaluator, images: data.Dataset
 ) -> list[str]:
-    notes = []
+    notes = list(images.notes)
     count = len(images.test_images)
     if config.limit is not None and config.limit < count:
         notes.append(f"Only the first {config.limit} of {count} test images.")

@@ -93,6 +93,7 @@ class Experiment:
             self.distribution.replicas,
             self.dataset.left_out if config.skip_damaged else None,
             versions(),
+            self.dataset.notes,
         )
         self.folder.write("classifier.keras", self.model.classifier.save)
         self._draw_examples()

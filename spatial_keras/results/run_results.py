@@ -84,6 +84,7 @@ class Results:
       replicas: how many devices took part.
       damaged_images_left_out: of its data set; None if they were not to be left out.
       versions: of what the results depend on, name -> version.
+      notes: what to know of the images.
     """
 
     config: RunConfig
@@ -94,6 +95,7 @@ class Results:
     replicas: int = 1
     damaged_images_left_out: int | None = None
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         missing = {"natural", "random", "grid"} - self.accuracies.measured.keys()
@@ -105,6 +107,8 @@ class Results:
             validation.check_integer("damaged images", self.damaged_images_left_out, 0, _MOST)
         if not all(isinstance(text, str) for text in _named(self.versions, "versions").values()):
             raise TypeError("versions must be texts.")
+        if not all(isinstance(note, str) for note in self.notes):
+            raise TypeError("notes must be texts.")
 
     @property
     def evaluated_on(self) -> str:
@@ -143,7 +147,7 @@ class Results:
         found = {"flags": self.config.texts()}
         for field in dataclasses.fields(self)[1:]:
             value = getattr(self, field.name)
-            if value is not None:
+            if value not in (None, ()):
                 found[field.name] = value
         return json.dumps(found, default=dataclasses.asdict, indent=2) + "\n"
 
@@ -159,6 +163,8 @@ class Results:
         except RecursionError as error:
             raise ValueError("it is nested too deeply") from error
         found["config"] = options.from_texts(RunConfig, _named(found.pop("flags", None), "flags"))
+        if "notes" in found:
+            found["notes"] = tuple(found["notes"])
         for name, kind in _PARTS.items():
             if name in found:
                 found[name] = kind(**_named(found[name], name))

@@ -28,6 +28,19 @@ def test_mistakes_are_refused():
         ("--tuner=hyperband --steps=8", "^--steps with --tuner=hyperband must be at least 9"),
         ("--validation_images=0", "^--validation_images must be at least 1, got 0"),
         ("--steps=0", "^--steps must be at least 1"),
+        ("--model=m.keras --width=0.7", "^--width has no effect on a model from a file"),
     ]:
         with pytest.raises((ValueError, TypeError), match=message):
             command_line.parse(TuneConfig, ["--defense=wo2_kl", *option.split()])
+
+
+def test_width_is_a_half_where_there_is_one_to_choose():
+    for option, width in [
+        ("", 0.5),
+        ("--width=0.25", 0.25),
+        ("--model=m.keras", 1),
+        ("--model=keras:ResNet50", 1),
+        ("--model=zoo:digits_resnet8_wo10_kl", 1),
+    ]:
+        config = command_line.parse(TuneConfig, ["--defense=wo2_kl", *option.split()])
+        assert config.trial.width == width

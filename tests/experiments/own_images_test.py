@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from spatial_keras.configuration import command_line
 from spatial_keras.experiments import evaluate, train
+from spatial_keras.results.run_results import Results
 from tests import small
 from tests.data import tfds_test
 
@@ -31,6 +32,7 @@ def write_images(tmp_path):
 
 def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
     (folder / "red" / "damaged.png").write_bytes(b"")
+    (folder / "red" / "list.txt").write_text("")
     flags = "--test_fraction=0.25 --image_size=32 --defense=wo3_kl --model=resnet8 --steps=3"
     flags = (
         "--skip_damaged",
@@ -41,7 +43,10 @@ def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
     )
     with pytest.warns(UserWarning, match="--batch_size is 28, all training|1 damaged images are"):
         run = train.prepare(small.parsed(*flags, f"--output_dir={tmp_path / 'run'}"))
-    assert run.run().damaged_images_left_out == 1
+    results = run.run()
+    assert results.damaged_images_left_out == 1
+    note = f"Left out of '{folder}', as they are no images: 1 .txt."
+    assert results.notes == Results.from_json(results.to_json()).notes == (note,)
     assert run.dataset.class_names == CLASSES and len(run.dataset.test_labels) == 12
 
     config = command_line.parse(
@@ -56,7 +61,7 @@ def test_a_folder_of_images_is_trained_on_and_evaluated(folder, tmp_path):
     assert written["flags"]["test_fraction"] == "0.25"
     rows = prepared.output.with_suffix(".csv").read_text(encoding="utf-8").splitlines()[1:]
     assert {row.split(",")[2] for row in rows} == set(CLASSES)
-    assert written["damaged_images_left_out"] == 1
+    assert written["damaged_images_left_out"] == 1 and note in written["notes"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from spatial_keras.experiments import building, table, train, tune
 from spatial_keras.experiments.interruption import DivergedError
 from tests import made_results, small
 
-RUN = (*small.RUN, "--width=1", "--steps=90", "--validation_images=20")
+RUN = (*small.RUN, "--steps=90", "--validation_images=20")
 
 
 def prepared(folder, *arguments):

@@ -58,6 +58,7 @@ PACKAGES = {
     "keras_tuner": "keras_tuner",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
+    "onnxruntime": "onnxruntime",
     "packaging": "packaging",
     "pytest": "pytest",
     "requests": "requests",

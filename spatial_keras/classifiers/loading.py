@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from spatial_keras.classifiers.exported import ExportedFile
 from spatial_keras.classifiers.keras_file import KerasFile
 from spatial_keras.classifiers.saved_model import SavedModel
 from spatial_keras.support import files
@@ -19,13 +20,14 @@ def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tens
     """Returns the classifier that a file or folder holds.
 
     Args:
-      path: a `.keras` or `.h5` file of Keras, or the folder of a SavedModel.
+      path: a `.keras` or `.h5` file of Keras, the folder of a SavedModel, a `.tflite` file of
+        TensorFlow Lite, or an `.onnx` file, for which the package onnxruntime has to be there.
       unsafe: whether to load a model that holds more than what is known to be harmless, such as a
         Lambda layer, and so may run code of whoever wrote it.
 
     Returns:
-      A Keras model (of a RobustModel its classifier), or the SavedModel's signature
-      `serving_default` as a function of images.
+      A Keras model (of a RobustModel its classifier), the SavedModel's signature
+      `serving_default` as a function of images, or an `ExportedModel`, a function of arrays.
 
     Raises:
       ValueError: there is none, it cannot be read, or it may run code.
@@ -34,14 +36,16 @@ def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tens
     if not path.exists():
         raise ValueError(f"model '{path}' does not exist.")
     saved_model = (path / "saved_model.pb").exists()
-    if not saved_model and path.suffix not in (".keras", ".h5"):
+    kinds = {".keras": KerasFile, ".h5": KerasFile, ".tflite": ExportedFile, ".onnx": ExportedFile}
+    if not saved_model and path.suffix not in kinds:
         raise ValueError(
-            f"model '{path}' must be a .keras or .h5 file or the folder of a SavedModel."
+            f"model '{path}' must be a .keras, .h5, .tflite or .onnx file or the folder of a "
+            "SavedModel."
         )
+    kind = SavedModel(path) if saved_model else kinds[path.suffix](path)
     with files.failures_in_one_line(
-        f"model '{path}' cannot be read; a file of another version of Keras may not be"
+        f"model '{path}' cannot be read; a file of another version of its library may not be"
     ):
-        kind = SavedModel(path) if saved_model else KerasFile(path)
         found = [] if unsafe else kind.dangers()
         model = None if found else kind.load(unsafe)
     if found:
@@ -71,7 +75,7 @@ def fingerprint(model: Callable[..., tf.Tensor]) -> str:
         (type(layer).__name__, getattr(getattr(layer, "activation", None), "__name__", ""))
         for layer in getattr(model, "layers", ())
     ]
-    digest = hashlib.sha256(repr(kinds).encode())
+    digest = hashlib.sha256(repr(kinds).encode() + getattr(model, "digest", "").encode())
     for weight in weights:
         digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()

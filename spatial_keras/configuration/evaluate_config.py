@@ -30,8 +30,8 @@ class EvaluateConfig(Config):
     model: str | None = option(
         None,
         "Classifier",
-        "A .keras or .h5 file, the folder of a SavedModel or zoo:NAME, a classifier of the zoo, in "
-        "the place of --run.",
+        "A .keras, .h5, .tflite or .onnx file, the folder of a SavedModel or zoo:NAME, of the zoo, "
+        "in the place of --run.",
         is_path=True,
         recorded=False,
     )

@@ -72,6 +72,7 @@ class Evaluator:
       num_classes: the classifier's number of classes.
       judge: says what the classifier makes of images, by their numbers, under transformations.
       warp: applies these.
+      has_gradient: whether it can be asked for `gradient` and `attack`.
       notes: what a reader of the results should know.
 
     Raises:
@@ -111,6 +112,7 @@ class Evaluator:
         )
         self._allow_varying = allow_varying
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
+        self.has_gradient = not adapted.is_black_box
         self.labels = class_numbers(labels, self.num_classes)
         self.sample = Sample(
             self.labels, inputs.class_names_of(class_names, self.num_classes),
@@ -152,9 +154,8 @@ class Evaluator:
         rows, worst = np.arange(self.number), margins.argmin(axis=1)
         right = (margins >= 0).mean(axis=1) if draws > 1 else margins[:, 0] >= 0
         found = parameters[rows, worst], margins[rows, worst]
-        return Outcome(
-            "random", right, *found, self._predictions(*found), index.size, *self._origin(start)
-        )
+        found = *found, self._predictions(*found)
+        return Outcome("random", right, *found, index.size, *self._origin(start))
 
     def worst_of_k(self, k: int = 10, seed: int = 0) -> Outcome:
         """Counts an image as right if it is right under all of k uniform draws from S.
@@ -262,10 +263,8 @@ class Evaluator:
             images, grid_outcome.damaging[images], margins[images], steps, refinements, seed
         )
         right[images] = margins[images] >= 0
-        predictions = self._predictions(worst, margins)
-        return Outcome(
-            "attack", right, worst, margins, predictions, attack.passes, *self._origin(start)
-        )
+        found = worst, margins, self._predictions(worst, margins)
+        return Outcome("attack", right, *found, attack.passes, *self._origin(start))
 
     def profile(
         self,
@@ -341,7 +340,7 @@ class Evaluator:
             )
 
     def _check_gradient(self, name: str) -> None:
-        if self._adapted.is_black_box:
+        if not self.has_gradient:
             raise ValueError(
                 f"'{name}' needs a classifier with a gradient, and this one is a black box: "
                 "worst_of_k and grid need none."
@@ -394,7 +393,5 @@ class Evaluator:
             found = self.judge(index, parameters[index]).margins
             index, found = index[found < margins[index]], found[found < margins[index]]
             margins[index], worst[index] = found, parameters[index]
-        predictions = self._predictions(worst, margins)
-        return Outcome(
-            name, margins >= 0, worst, margins, predictions, passes, *self._origin(start)
-        )
+        found = worst, margins, self._predictions(worst, margins)
+        return Outcome(name, margins >= 0, *found, passes, *self._origin(start))

@@ -18,7 +18,7 @@ import numpy as np
 from spatial_keras import data, evaluation, zoo
 from spatial_keras.classifiers.loading import fingerprint
 from spatial_keras.configuration import choices
-from spatial_keras.configuration.evaluate_config import EvaluateConfig
+from spatial_keras.configuration.evaluate_config import MEASURES, EvaluateConfig
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.shard import WHOLE
 from spatial_keras.evaluation import Outcome, Report, grid, outcome
@@ -275,7 +275,6 @@ def prepare(config: EvaluateConfig) -> Evaluation:
     digest = hashlib.sha256(np.ascontiguousarray(pixels))
     digest.update(np.ascontiguousarray(labels))
     part = config.part or WHOLE
-    places = part.places(len(labels))
     names = images.test_names
     evaluator = evaluation.Evaluator(
         classifier,
@@ -289,10 +288,11 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         outputs=config.outputs,
         batch_size=config.batch_size,
         xla=xla,
-        places=places,
+        places=part.places(len(labels)),
         names=None if names is None else names[first][part.rows],
         class_names=images.class_names,
     )
+    config, left_out = _possible(config, evaluator)
     subject = {
         "classifier": config.run or config.model,
         **state,
@@ -302,8 +302,20 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         "all_test_images": len(images.test_images),
         **({"damaged_images_left_out": images.left_out} if config.skip_damaged else {}),
     }
-    notes = _notes(config, evaluator, images)
+    notes = _notes(config, evaluator, images) + left_out
     return Evaluation(distributed, config, evaluator, subject, digest.hexdigest(), notes, other)
+
+
+def _possible(
+    config: EvaluateConfig, evaluator: evaluation.Evaluator
+) -> tuple[EvaluateConfig, list[str]]:
+    """Returns the evaluation without what a black box cannot be asked, unless that is asked for."""
+    if evaluator.has_gradient or config.measures != MEASURES:
+        return config, []
+    left_out = ("gradient", "attack")
+    measures = tuple(name for name in MEASURES if name not in left_out)
+    note = f"Without {' and '.join(left_out)}, which need a gradient."
+    return dataclasses.replace(config, measures=measures), [note]
 
 
 def load_run(

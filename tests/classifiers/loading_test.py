@@ -69,8 +69,8 @@ def test_a_model_is_read_from_disk(tmp_path, save):
     ("name", "message"),
     [
         ("nothing.keras", "does not exist"),
-        ("notes.txt", "must be a .keras or .h5 file or the folder of a SavedModel"),
-        ("folder", "must be a .keras or .h5 file or the folder of a SavedModel"),
+        ("notes.txt", "must be a .keras, .h5, .tflite or .onnx file or the folder of a SavedModel"),
+        ("folder", "must be a .keras, .h5, .tflite or .onnx file or the folder of a SavedModel"),
         ("broken.keras", "cannot be read"),
     ],
 )

@@ -272,7 +272,7 @@ def test_yaml_is_neither_a_model_nor_a_flagfile(folder, tmp_path):
     mark = tmp_path / "it_ran"
     file = tmp_path / "model.yaml"
     file.write_text(f"!!python/object/apply:os.system ['touch {mark}']\n")
-    with pytest.raises(ValueError, match="must be a .keras or .h5 file"):
+    with pytest.raises(ValueError, match="must be a .keras, .h5, .tflite or .onnx file"):
         prepared(f"--model={file}", "--dataset=digits")
     with pytest.raises(ValueError, match="not a flag"):
         prepared(f"--flagfile={file}")

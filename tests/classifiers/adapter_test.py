@@ -226,6 +226,34 @@ def test_a_preprocessor_comes_after_the_warp():
     assert np.any(np.asarray(model(tf.image.resize(IMAGES, [6, 6]) / 255)) != expected)
 
 
+def test_an_image_classifier_of_kerashub_gets_preprocessed_images():
+    hub = pytest.importorskip("keras_hub")
+    backbone = hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[3],
+        stackwise_num_filters=[64],
+        stackwise_num_blocks=[1],
+        stackwise_num_strides=[1],
+        block_type="basic_block",
+        image_shape=(12, 12, 3),
+    )
+    converter = hub.layers.ResNetImageConverter(image_size=(12, 12), scale=1 / 64, offset=-2)
+    preprocessor = hub.models.ResNetImageClassifierPreprocessor(image_converter=converter)
+    model = hub.models.ResNetImageClassifier(backbone, 3, preprocessor=preprocessor)
+    images = np.random.default_rng(0).integers(0, 256, [6, 16, 16, 3]).astype(np.uint8)
+    labels = model.predict(images, verbose=0).argmax(axis=1)
+
+    robust = sk.RobustModel(model, sk.WorstOfK(2))
+    np.testing.assert_allclose(robust.predict(images), model.predict(images), rtol=1e-4)
+    evaluator = sk.evaluation.Evaluator(model, images, labels)
+    assert evaluator.natural().accuracy == 1 and not evaluator.notes
+    before = [variable.numpy() for variable in model.trainable_variables]
+    robust.compile("sgd", jit_compile=False)
+    robust.fit(images, labels, verbose=0)
+    assert any(np.any(old != new) for old, new in zip(before, model.trainable_variables))
+    assert sk.evaluation.Evaluator(model, images[:, :8], labels).natural().right.shape == (6,)
+
+
 def test_a_preprocessor_of_more_than_images_is_refused():
     model = preprocessed()
     model.preprocessor = lambda images: {"images": images}

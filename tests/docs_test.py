@@ -173,7 +173,7 @@ def test_flags_have_their_limits_and_defaults(hooks):
     assert cells["| `--schedule`"] == ["`paper`, `cosine`", "`paper` |"]
     assert cells["| `--seed`"] == ["integer, 0 to 2147483647", "`0` |"]
     assert cells["| `--search_from`"] == ["number, at least 0, below 1", "`0.0` |"]
-    assert cells["| `--grid_counts`"] == ["3 integers with commas between, at least 1", " |"]
+    assert cells["| `--grid_counts`"] == ["integers with commas between, at least 1", " |"]
 
 
 def test_a_command_with_the_flags_of_train_says_what_differs(hooks):

@@ -89,6 +89,15 @@ class EvaluateConfig(Config):
         low=0,
         percent=True,
     )
+    max_zoom: float | None = shared_options.further("max_zoom", "Measures", "as --run")
+    max_shear: float | None = shared_options.further("max_shear", "Measures", "as --run")
+    max_pitch: float | None = shared_options.further("max_pitch", "Measures", "as --run")
+    max_yaw: float | None = shared_options.further("max_yaw", "Measures", "as --run")
+    quarter_turns: bool | None = shared_options.further("quarter_turns", "Measures", "as --run")
+    flip: bool | None = shared_options.further("flip", "Measures", "as --run")
+    field_of_view: float | None = shared_options.further(
+        "field_of_view", "Measures", "as --run, or 60"
+    )
     fill: str | None = shared_options.fill("Measures", "as --run, or black")
     composition: str = option(
         "sequential",
@@ -111,8 +120,7 @@ class EvaluateConfig(Config):
     grid_counts: tuple[int, ...] | None = option(
         None,
         "Measures",
-        "The grid's points in tx, ty and rotation; default: 5,5,31.",
-        count=3,
+        "The grid's points along each axis of S; default: 5,5,31, and 3 along each further one.",
         low=1,
         check=grid_search.check_counts,
     )
@@ -309,6 +317,7 @@ class EvaluateConfig(Config):
     def filled_from(self, run: RunConfig) -> EvaluateConfig:
         """Returns this evaluation with what is not set taken from the run."""
         names = ["dataset", "image_size", "crop", "max_rotation", "max_translation", "fill"]
+        names += shared_options.FURTHER
         if self.dataset in (None, run.dataset):
             names += ["test_fraction", "skip_damaged"]
         missing = {name: getattr(run, name) for name in names if getattr(self, name) is None}

@@ -13,6 +13,7 @@ from spatial_keras.configuration.run_options import LEAST_STEPS, STEPS, RunOptio
 from spatial_keras.training.search import SEARCHES
 
 if TYPE_CHECKING:
+    from spatial_keras.geometry.transformations import TransformationSet
     from spatial_keras.training.defenses import Defense
 
 # By default of folders, which may hold few images.
@@ -31,6 +32,7 @@ class RunConfig(RunOptions):
         if self.max_time is not None:
             options.seconds(self.max_time)
         self._check_steps()
+        self._check_axes()
         search = self.row.search
         if search is not None and search.num_candidates > search.most_candidates:
             raise ValueError(
@@ -40,6 +42,24 @@ class RunConfig(RunOptions):
         if self.sync_batch_norm and self.xla == "on":
             raise ValueError("--sync_batch_norm does not go together with --xla=on.")
         self._check_network()
+
+    def _check_axes(self) -> None:
+        """Raises ValueError if a flag with a value for each axis of S has more or fewer."""
+        if self.field_of_view is not None and not (self.max_pitch or self.max_yaw):
+            raise ValueError("--field_of_view has no effect without --max_pitch or --max_yaw.")
+        flags = {name: flag for kind in SEARCHES.values() for name, flag in kind.flags().items()}
+        given = {name: values for name, values in self.search_options if flags[name].per_axis}
+        if self.test_grid_counts is not None:
+            given["test_grid_counts"] = self.test_grid_counts
+        for name, values in given.items():
+            self._axes_alone.check_columns(f"--{name}", values)
+
+    @property
+    def _axes_alone(self) -> TransformationSet:
+        """A set with the axes of this run's; how far shifts go depends on the images' size."""
+        from spatial_keras.geometry.transformations import TransformationSet  # loads TensorFlow
+
+        return TransformationSet(**shared_options.further_axes(self))
 
     def _check_steps(self) -> None:
         if self.profile_steps and self.profile_steps[1] < self.profile_steps[0]:
@@ -76,7 +96,8 @@ class RunConfig(RunOptions):
     @property
     def row(self) -> Defense:
         """The row of the table of defenses, with what the flags say of its search."""
-        return find_defense(self.defense).with_options(dict(self.search_options))
+        options_ = dict(self.search_options)
+        return find_defense(self.defense).with_options(options_, self._axes_alone)
 
     def without_effect(self) -> dict[str, str]:
         """Returns the flags that have no effect on the defense, and why."""

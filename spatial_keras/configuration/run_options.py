@@ -9,6 +9,7 @@ from typing import Any
 from spatial_keras.configuration import choices, options, shared_options
 from spatial_keras.configuration.flag import Flag, Option
 from spatial_keras.configuration.options import Config, option
+from spatial_keras.training import grid_search
 from spatial_keras.training.search import SEARCHES, Search
 
 LARGEST_SEED = 2**31 - 1
@@ -26,7 +27,8 @@ def _search_flags() -> Iterator[Flag]:
         for name, argument in search.flags().items():
             limits = {limit: getattr(argument, limit) for limit in _LIMITS}
             about = Option("Defense", argument.help, **limits)
-            yield Flag(name, name, argument.kind, argument.count is not None, None, about)
+            is_tuple = argument.per_axis or argument.count is not None
+            yield Flag(name, name, argument.kind, is_tuple, None, about)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,8 @@ class RunOptions(Config):
     mirror: bool | None = option(
         None,
         "Data",
-        "Mirror a random half of the training images; default: where that keeps the class.",
+        "Mirror a random half of the training images, whatever S is (--flip is a part of S); "
+        "default: where that keeps the class.",
     )
     test_images: int | None = option(
         None,
@@ -69,6 +72,14 @@ class RunOptions(Config):
         "Data",
         "Measure natural and grid accuracy on this many training images too; default: on none.",
         low=1,
+    )
+    test_grid_counts: tuple[int, ...] | None = option(
+        None,
+        "Data",
+        "Points along each axis of S of the grid that grid accuracy is on; default: 5,5,31, and 3 "
+        "along each further one.",
+        low=1,
+        check=grid_search.check_counts,
     )
     image_size: int | None = shared_options.image_size("their own")
     test_fraction: float | None = shared_options.test_fraction()
@@ -135,6 +146,13 @@ class RunOptions(Config):
         low=0,
         percent=True,
     )
+    max_zoom: float | None = shared_options.further("max_zoom", "Defense")
+    max_shear: float | None = shared_options.further("max_shear", "Defense")
+    max_pitch: float | None = shared_options.further("max_pitch", "Defense")
+    max_yaw: float | None = shared_options.further("max_yaw", "Defense")
+    quarter_turns: bool | None = shared_options.further("quarter_turns", "Defense")
+    flip: bool | None = shared_options.further("flip", "Defense")
+    field_of_view: float | None = shared_options.further("field_of_view", "Defense")
 
     fill: str | None = shared_options.fill("Defense", "black, the paper's")
     steps: int = option(

@@ -9,6 +9,20 @@ from spatial_keras.configuration import choices
 from spatial_keras.configuration.options import option
 
 LARGEST_SIZE = 2048
+# Flag of what S holds beyond shifts and rotations -> what it is, and its limits.
+_FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
+    "max_zoom": ("Largest zoom, a factor, e.g. 1.2", {"low": 1, "most": 16}),
+    "max_shear": ("Largest shear along x and along y, in degrees", {"low": 0, "most": 80}),
+    "max_pitch": ("Largest tilt of the camera up or down, in degrees", {"low": 0, "most": 85}),
+    "max_yaw": ("Largest tilt of the camera to either side, in degrees", {"low": 0, "most": 85}),
+    "quarter_turns": ("Turn square images by 90, 180 and 270 degrees, too", {}),
+    "flip": ("Mirror images, as one of the transformations in S, which are searched", {}),
+    "field_of_view": (
+        "Of the camera that tilts, along the longer side, in degrees",
+        {"low": 0, "high": 180, "exclusive_low": True, "exclusive_high": True},
+    ),
+}
+FURTHER = tuple(_FURTHER)
 
 
 def data_dir() -> Any:
@@ -82,6 +96,20 @@ def fill(group: str, default: str) -> Any:
     """Returns the field of what is around an image, in a group of --help."""
     text = f"What comes in from outside of an image; default: {default}."
     return option(None, group, text, choices=choices.FILLS)
+
+
+def further(name: str, group: str, default: str = "none") -> Any:
+    """Returns the field of what S holds beyond shifts and rotations; see `further_axes`."""
+    text, limits = _FURTHER[name]
+    default = "60" if name == "field_of_view" and default == "none" else default
+    return option(None, group, f"{text}; default: {default}.", **limits)
+
+
+def further_axes(config: Any) -> dict[str, Any]:
+    """Returns the arguments of TransformationSet that these fields of a configuration say."""
+    found = {name: getattr(config, name) for name in FURTHER}
+    found["max_shear_x"] = found["max_shear_y"] = found.pop("max_shear")
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def xla(what: str) -> Any:

@@ -1,4 +1,4 @@
-"""Evaluator: how robust any classifier is to rotations and translations."""
+"""Evaluator: how robust any classifier is to rotations, translations and all else in S."""
 
 from __future__ import annotations
 
@@ -201,8 +201,8 @@ class Evaluator:
         images need: all points of the grid.
 
         Args:
-          counts: the grid's points along each axis of S; the paper's by default. With an even
-            number the untouched image is not among them.
+          counts: the grid's points along each axis of S; the axes' own by default, if that makes
+            100,000 at most. With an even number the untouched image is not among them.
           natural: what `natural` returned, which saves its passes.
           partial: a file for the state every half a minute; if it exists, the evaluation continues
             from there, if it is the same one. It is removed at the end.
@@ -211,8 +211,7 @@ class Evaluator:
         """
         self._check_varying("grid")
         start = time.perf_counter()
-        counts = self.transformations.check_counts(counts)
-        points = self.transformations.grid(counts)
+        counts, points = grid.points_of(self.transformations, counts)
         if natural is not None:
             self._identity.check("natural", natural)
         known, identity = None if natural is None else natural.margins, ""
@@ -324,8 +323,7 @@ class Evaluator:
         folder = pathlib.Path(folder)
         if folder.exists():
             raise ValueError(f"{folder} exists already.")
-        counts = self.transformations.check_counts(counts)
-        points = self.transformations.grid(counts)
+        counts, points = grid.points_of(self.transformations, counts)
         found = grid.write_map(
             self.judge, self.number, points, folder, on_progress, self._identity.at(points)
         )

@@ -12,7 +12,9 @@ import numpy as np
 
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.point_order import PointOrder
+from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.support import files
+from spatial_keras.training import grid_search
 
 # Called with (passes done, passes open at most, surviving images).
 OnProgress = Callable[[int, int, int], None]
@@ -58,6 +60,22 @@ class WorstPoints:
             return cls(**{**state, **scalars})
         except Exception:  # a damaged file raises all kinds
             return None
+
+
+def points_of(
+    transformations: TransformationSet, counts: Sequence[int] | None = None
+) -> tuple[tuple[int, ...], np.ndarray]:
+    """Returns the numbers of a grid's points along the axes of S, and the points, [points, axes].
+
+    Args:
+      transformations: the set S.
+      counts: these numbers; the axes' own by default.
+
+    Raises:
+      TypeError, ValueError: see `grid_search.points_of`.
+    """
+    counts = grid_search.points_of(transformations, counts)
+    return counts, transformations.grid(counts)
 
 
 def worst_points(

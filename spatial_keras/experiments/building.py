@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from spatial_keras import data, evaluation, models, zoo
 from spatial_keras.classifiers import examination
-from spatial_keras.configuration import choices
+from spatial_keras.configuration import choices, shared_options
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.configuration.flag import percentage
 from spatial_keras.configuration.run_config import RunConfig
@@ -27,18 +27,23 @@ POLICIES = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bf
 def transformations(
     config: RunConfig | EvaluateConfig, height: int, width: int
 ) -> TransformationSet:
-    """Returns the set S for images of a size, of shifts in pixels or in percent of the size."""
+    """Returns the set S for images of a size, of shifts in pixels or in percent of the size.
+
+    Raises:
+      ValueError: shifts are too large.
+    """
+    further = shared_options.further_axes(config)
     shift = 3.0 if config.max_translation is None else config.max_translation
     rotation = 30.0 if config.max_rotation is None else config.max_rotation
     if isinstance(shift, str):
         share = percentage(shift) / 100
-        return TransformationSet.of_size(height, width, share, rotation)
+        return TransformationSet.of_size(height, width, share, rotation, **further)
     if shift > min(height, width) / 2:
         raise ValueError(
             f"--max_translation must be half the image's size at most, {min(height, width) / 2:g} "
             f"pixels, got {shift:g}."
         )
-    return TransformationSet(shift, shift, rotation)
+    return TransformationSet(shift, shift, rotation, **further)
 
 
 def warp(config: RunConfig, xla: bool, differentiable: bool = False) -> SpatialWarp:

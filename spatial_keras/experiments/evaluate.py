@@ -34,6 +34,7 @@ from spatial_keras.experiments import (
     train,
 )
 from spatial_keras.experiments.distribution import Distribution
+from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.results import paired
 from spatial_keras.support import files, validation
@@ -214,7 +215,10 @@ class Evaluation:
         if name == "attack":
             steps, refinements = config.attack_steps, config.attack_refinements
             return evaluator.attack(found["grid"], steps, refinements, seed)
-        with progress.PassBar(name, self.distribution.is_chief) as bar:
+        _, points = grid.points_of(evaluator.transformations, config.grid_counts)
+        with progress.PassBar(
+            f"{name} of {len(points):,} points", self.distribution.is_chief
+        ) as bar:
             if name == "profile":
                 margins = np.load(self._map / "margins.npy", mmap_mode="r") if config.map else None
                 natural, on_grid = found["natural"], found["grid"]
@@ -280,7 +284,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         classifier,
         pixels[part.rows],
         labels[part.rows],
-        transformations=building.transformations(config, *images.test_images.shape[1:3]),
+        transformations=_transformations(config, images),
         warp=SpatialWarp.fastest(
             xla=xla, composition=config.composition, fill=config.fill or "black"
         ),
@@ -344,6 +348,13 @@ def load_run(
     return config, model.classifier, {"steps": saver.step}
 
 
+def _transformations(config: EvaluateConfig, images: data.Dataset) -> TransformationSet:
+    box = building.transformations(config, *images.test_images.shape[1:3])
+    if config.grid_counts is not None:
+        box.check_columns("--grid_counts", config.grid_counts)
+    return box
+
+
 def _notes(
     config: EvaluateConfig, evaluator: evaluation.Evaluator, images: data.Dataset
 ) -> list[str]:
@@ -351,10 +362,12 @@ def _notes(
     count = len(images.test_images)
     if config.limit is not None and config.limit < count:
         notes.append(f"Only the first {config.limit} of {count} test images.")
-    grid_counts = evaluator.transformations.check_counts(config.grid_counts)
-    if any(count % 2 == 0 for count in grid_counts):
-        counts = " x ".join(str(count) for count in grid_counts)
-        notes.append(f"The grid, {counts} points, does not contain the untouched image.")
+    box = evaluator.transformations
+    if "grid" in config.measures:
+        grid_counts, points = grid.points_of(box, config.grid_counts)
+        if not (points == box.identity).all(axis=1).any():
+            counts = " x ".join(str(count) for count in grid_counts)
+            notes.append(f"The grid, {counts} points, does not contain the untouched image.")
     if evaluator.num_classes != images.num_classes:
         notes.append(
             f"The classifier has {evaluator.num_classes} classes, the data {images.num_classes}."

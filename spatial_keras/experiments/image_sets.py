@@ -7,6 +7,7 @@ from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.experiments import building
 from spatial_keras.support import validation
+from spatial_keras.training import grid_search
 
 
 def load(config: RunConfig | EvaluateConfig) -> data.Dataset:
@@ -41,5 +42,7 @@ def select(config: RunConfig, images: data.Dataset) -> data.Dataset:
             flag = f"--{name}_images with data set '{images.name}'"
             validation.check_integer(flag, count, 1, len(there))
     size = images.input_shape[:2]
-    building.transformations(config, *size).check_fits(*size)
+    box = building.transformations(config, *size)
+    box.check_fits(*size)
+    grid_search.points_of(box, config.test_grid_counts)  # the last thing that a run does
     return images

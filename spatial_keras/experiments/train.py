@@ -182,8 +182,10 @@ class Experiment:
     def _grid(
         self, evaluator: evaluation.Evaluator, natural: evaluation.Outcome
     ) -> evaluation.Outcome:
-        with progress.PassBar("grid", self.distribution.is_chief) as bar:
-            return evaluator.grid(natural=natural, on_progress=bar.update)
+        counts = self.config.test_grid_counts
+        points = len(evaluator.transformations.grid(counts))
+        with progress.PassBar(f"grid of {points:,} points", self.distribution.is_chief) as bar:
+            return evaluator.grid(counts, natural, on_progress=bar.update)
 
     def _evaluator(self, images: np.ndarray, labels: np.ndarray) -> evaluation.Evaluator:
         return evaluation.Evaluator(

@@ -76,7 +76,10 @@ def _rows(
     captions: Sequence[str],
 ) -> Figure:
     """Draws rows of images with their predictions, by the rows' names."""
-    figure = style.new_figure(1.25 * len(labels) + 0.6, 1.6 * len(rows) + 0.3)
+    lines = max((caption.count("\n") + 1 for caption in captions), default=0)
+    # Of S beyond the paper's, captions have more than two lines.
+    height = 1.6 * len(rows) + 0.3 + 0.17 * max(0, lines - 2)
+    figure = style.new_figure(1.25 * len(labels) + 0.6, height)
     axes = figure.subplots(len(rows), len(labels), squeeze=False)
     for row, (name, (images, predictions)) in zip(axes, rows.items()):
         row[0].set_ylabel(name, fontsize=10)

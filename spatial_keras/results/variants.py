@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from spatial_keras.configuration import options
+from spatial_keras.configuration import options, shared_options
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.results.run_results import Results
 from spatial_keras.results.table import Row
@@ -14,7 +14,7 @@ from spatial_keras.training.defenses import Defense
 
 _FLAGS = options.all_flags(RunConfig)
 # What numbers are on: runs that differ in the set S cannot be compared.
-OF_S = ("max_rotation", "max_translation", "fill")
+OF_S = ("max_rotation", "max_translation", *shared_options.FURTHER, "fill")
 # What runs may differ in to be shown together: each such variant is a point or line of its own.
 _VARYING = {
     flag.name for flag in _FLAGS if flag.option.group == "Defense" and flag.name not in OF_S

@@ -104,7 +104,8 @@ class Defense:
 
     Attributes:
       name: the row's name.
-      search: finds the worst-case images, over the paper's S until it is built; None for none.
+      search: finds the worst-case images, over the paper's S unless `with_options` was told
+        another, until it is built; None for none.
       cross_entropy: images the cross-entropy is taken on: "natural", "worst", "both" or "half".
       objective: what the search maximizes.
       cross_entropy_objective: what a second search, for the cross-entropy's images, maximizes.
@@ -149,17 +150,22 @@ class Defense:
         """Returns the row with this number in its search, such as "wo3_kl" for "wo10_kl"."""
         return get(f"{self.search.prefix}{number}_{self.name.split('_', 1)[1]}")
 
-    def with_options(self, options: Mapping[str, Any]) -> Defense:
+    def with_options(
+        self, options: Mapping[str, Any], transformations: TransformationSet | None = None
+    ) -> Defense:
         """Returns this row with other arguments of its search.
 
         Args:
           options: by the flags' names, such as "pgd_start"; those of other searches are left out.
+          transformations: the set S, whose axes these may be for; the paper's by default.
         """
         if self.search is None:
             return self
         flags = self.search.flags()
         arguments = {flags[name].name: value for name, value in options.items() if name in flags}
-        return dataclasses.replace(self, search=self.search.replace(**arguments))
+        box = transformations or self.search.transformations
+        search = self.search.replace(**{"transformations": box, **arguments})
+        return dataclasses.replace(self, search=search)
 
     def build(
         self,
@@ -172,14 +178,15 @@ class Defense:
 
         Args:
           classifier: a built model that maps images to logits.
-          transformations: the set S; the paper's by default.
+          transformations: the set S; that of the search by default.
           warp: applies the transformations.
           **options: further arguments of RobustModel, such as seed, weight_decay, xla; those that
             the table sets, such as regularizer_weight or search, may be overridden.
         """
         arguments = {name: getattr(self, name) for name in _TRAINED_WITH}
         if self.search is not None:
-            arguments["search"] = self.search.replace(transformations=transformations, warp=warp)
+            box = transformations or self.search.transformations
+            arguments["search"] = self.search.replace(transformations=box, warp=warp)
         return RobustModel(classifier, **{**arguments, **options})
 
 

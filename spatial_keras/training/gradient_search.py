@@ -61,9 +61,9 @@ class GradientSearch(Search):
         SearchOption(
             "step_sizes",
             float,
-            "Of pgd's steps in tx, ty (pixels) and rotation (degrees), e.g. 2,2,2, the original's; "
-            "default: a quarter of each bound.",
-            count=3,
+            "Of pgd's steps along each axis of S, tx, ty (pixels), rotation (degrees), ..., e.g. "
+            "2,2,2, the original's; default: a quarter of each bound.",
+            per_axis=True,
             low=0,
             most=2048,
             check=_check_step_sizes,

@@ -18,6 +18,8 @@ else:
     from spatial_keras.support.lazy import tf
 
 MOST_POINTS = 10**6
+# More are judged only where their counts are given: nobody shall wait days for a default.
+_MOST_BY_DEFAULT = 100_000
 
 
 def check_counts(name: str, counts: Sequence[int]) -> None:
@@ -26,6 +28,25 @@ def check_counts(name: str, counts: Sequence[int]) -> None:
         raise ValueError(
             f"{name} must give {MOST_POINTS:,} points at most, got {math.prod(counts):,}."
         )
+
+
+def points_of(transformations: TransformationSet, counts: Sequence[int] | None) -> tuple[int, ...]:
+    """Returns the numbers of points along the axes of S, by default the axes' own.
+
+    Raises:
+      TypeError, ValueError: see `TransformationSet.check_counts`; or they are too many points by
+        default.
+    """
+    found = transformations.check_counts(counts)
+    points = math.prod(found)
+    if counts is None and points > _MOST_BY_DEFAULT:
+        usual = ",".join(map(str, found))
+        raise ValueError(
+            f"the grid over {', '.join(transformations.names)} has {points:,} points: give its "
+            f"counts, by default {usual}, if you mean them, or fewer; worst_of_k needs no grid, "
+            "and attack goes on from a small one."
+        )
+    return found
 
 
 @register_search("spatial_keras")
@@ -51,8 +72,9 @@ class GridSearch(Search):
         SearchOption(
             "counts",
             int,
-            "Points in tx, ty and rotation that grid searches in training; default: 5,5,31.",
-            count=3,
+            "Points along each axis of S that grid searches in training; default: 5,5,31, and 3 "
+            "along each further one.",
+            per_axis=True,
             low=1,
             check=check_counts,
         ),
@@ -66,7 +88,7 @@ class GridSearch(Search):
         candidates_per_pass: int = 10,
     ) -> None:
         super().__init__(transformations, warp)
-        check_counts("counts", self.transformations.check_counts(counts))
+        check_counts("counts", points_of(self.transformations, counts))
         self.counts = None if counts is None else tuple(counts)
         self.candidates_per_pass = validation.check_integer(
             "candidates_per_pass", candidates_per_pass, 1

@@ -42,6 +42,7 @@ class SearchOption:
       kind: str, int or float: the type of a value.
       help: what it is, with its unit and its default.
       count: how many values there are, in a tuple; None for a single one.
+      per_axis: whether there is one for each axis of S, in a tuple.
       choices: the texts allowed.
       low: the smallest number allowed.
       most: the largest number that anybody can mean.
@@ -52,6 +53,7 @@ class SearchOption:
     kind: type
     help: str
     count: int | None = None
+    per_axis: bool = False
     choices: tuple[str, ...] | None = None
     low: float | None = None
     most: float | None = None

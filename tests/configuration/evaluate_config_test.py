@@ -1,5 +1,7 @@
 """What an evaluation takes from its run, and flags that have no effect."""
 
+import dataclasses
+
 import pytest
 
 from spatial_keras.configuration.evaluate_config import MEASURES, EvaluateConfig
@@ -12,6 +14,9 @@ def test_what_is_not_given_is_taken_from_the_run():
     found = EvaluateConfig(run="a", max_rotation=5).filled_from(RUN)
     assert (found.dataset, found.image_size) == ("cifar10", 16)
     assert (found.max_rotation, found.max_translation) == (5, 2)
+    run = dataclasses.replace(RUN, max_zoom=1.2, max_yaw=9.0, flip=True)
+    found = EvaluateConfig(run="a", max_yaw=0.0, flip=False).filled_from(run)
+    assert (found.max_zoom, found.max_yaw, found.flip, found.max_pitch) == (1.2, 0, False, None)
 
 
 def test_a_percentage_is_taken_from_the_run():

@@ -15,6 +15,11 @@ from spatial_keras.experiments import building
         (RunConfig(max_translation="12.5%"), [6, 4, 30]),
         (EvaluateConfig(run="a"), [3, 3, 30]),
         (EvaluateConfig(run="a", max_translation="10%", max_rotation=5), [4.8, 3.2, 5]),
+        (
+            RunConfig(max_translation="12.5%", max_zoom=1.5, max_shear=9.0, flip=True),
+            [6, 4, 30, 1.5, 9, 9, 1],
+        ),
+        (EvaluateConfig(run="a", max_yaw=8.0, field_of_view=90.0, flip=False), [3, 3, 30, 8]),
     ],
 )
 def test_the_set_of_transformations(config, bounds):

@@ -212,8 +212,8 @@ def test_mistakes_are_refused_in_one_line(finished):
         (("--run=RUN", "--measures=grid,profile"), "'profile' goes by 'natural' and 'grid'"),
         (("--run=RUN", "--limit=0"), "--limit must be at least 1"),
         (("--run=RUN", "--draws=0"), "--draws must be at least 1"),
-        (("--run=RUN", "--grid_counts=5,5"), "--grid_counts must be 3 integers .* got '5,5'"),
-        (("--run=RUN", "--grid_counts=5,x,5"), "--grid_counts must be 3 integers"),
+        (("--run=RUN", "--grid_counts=5,5"), r"--grid_counts must be 3, for tx, .* got \(5, 5\)"),
+        (("--run=RUN", "--grid_counts=5,x,5"), "--grid_counts must be integers"),
         (
             ("--run=RUN", "--grid_counts=0,1,1", "--measures=grid"),
             "--grid_counts must be at least 1",

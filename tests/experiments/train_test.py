@@ -190,17 +190,25 @@ def test_mistakes_are_refused_in_one_line(tmp_path):
         ("--grid_counts=3,3,5 --defense=pgd2_kl", "^--grid_counts has no effect on defense 'pgd2"),
         ("--pgd_step_sizes=1,1,1 --defense=grid_at", "^--pgd_step_sizes has no effect on defense"),
         ("--lambda=2 --defense=wo2_at", "^--lambda has no effect on defense 'wo2_at': its loss"),
-        ("--defense=pgd2_kl --pgd_step_sizes=2,2", "^--pgd_step_sizes must be 3 numbers .*'2"),
-        ("--defense=pgd2_kl --pgd_step_sizes=2,x,2", "^--pgd_step_sizes must be 3 numbers .*"),
+        ("--defense=pgd2_kl --pgd_step_sizes=2,2", r"^--pgd_step_sizes must be 3, for .*\(2"),
+        ("--defense=pgd2_kl --pgd_step_sizes=2,x,2", "^--pgd_step_sizes must be numbers .*"),
         (
             "--defense=pgd2_kl --pgd_step_sizes=2,-2,2",
             "^--pgd_step_sizes must be at least 0, got",
         ),
-        ("--defense=pgd2_kl --pgd_step_sizes=", "^--pgd_step_sizes must be 3 numbers .* ''"),
+        ("--defense=pgd2_kl --pgd_step_sizes=", "^--pgd_step_sizes must be numbers .* ''"),
         ("--defense=pgd2_kl --pgd_start=zero", "^S-PGD on 'kl' needs a random start"),
-        ("--defense=grid_kl --grid_counts=3,3", "^--grid_counts must be 3 integers .* '3,3'"),
-        ("--defense=grid_kl --grid_counts=3,3,2.5", "^--grid_counts must be 3 integers"),
+        ("--defense=grid_kl --grid_counts=3,3", r"^--grid_counts must be 3, for tx, .*\(3, 3\)"),
+        ("--defense=grid_kl --grid_counts=3,3,2.5", "^--grid_counts must be integers"),
         ("--defense=grid_kl --grid_counts=3,0,5", "must be at least 1, got 0"),
+        ("--max_zoom=0.5", "^--max_zoom must be at least 1, got 0.5"),
+        ("--max_pitch=70", "^max_pitch 70 and max_yaw 0 bring the horizon into images of 8 x 8"),
+        ("--field_of_view=90", "^--field_of_view has no effect without --max_pitch or --max_yaw"),
+        ("--flip --test_grid_counts=3,3,3", "^--test_grid_counts must be 4, for tx, .*, flip, got"),
+        (
+            "--max_zoom=2 --max_shear=9 --max_pitch=9 --max_yaw=9",
+            "^the grid over tx, .* has 188,325 points: give its counts, by default 5,5,31,3,3",
+        ),
     ]:
         with pytest.raises((ValueError, TypeError), match=message) as error:
             train.prepare(

@@ -74,6 +74,7 @@ tutorial: .venv/docs-installed
 lint: .venv/installed
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+	.venv/bin/mypy
 
 format: .venv/installed
 	.venv/bin/ruff check --fix

@@ -30,14 +30,14 @@ class StepCallback(tf.keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Counts the steps: `batch` is the number of the last one within the epoch."""
         steps, self._last_batch = batch - self._last_batch, batch
-        self.on_steps_end(steps, logs)
+        self.on_steps_end(steps, logs or {})
 
-    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps_end(self, steps: int, logs: dict[str, Any]) -> None:
         """Called after each execution.
 
         Args:
           steps: how many it took.
-          logs: as for on_train_batch_end.
+          logs: as for on_train_batch_end; empty where there are none.
         """
 
 
@@ -96,7 +96,7 @@ class GridAccuracy(StepCallback):
             else tf.summary.create_file_writer(str(self._folder))
         )
 
-    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps_end(self, steps: int, logs: dict[str, Any]) -> None:
         """Evaluates when it is time."""
         self._step += steps
         if self._every is not None and is_due(self._step, steps, self._every):

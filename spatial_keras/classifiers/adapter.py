@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,8 +70,8 @@ class Classifier:
     def __init__(  # noqa: PLR0913 - in the manner of Evaluator
         self,
         model: Callable[..., tf.Tensor],
-        input_shape: tuple[int, int, int],
-        input_range: tuple[float, float] = (0.0, 255.0),
+        input_shape: tuple[int, ...],
+        input_range: Sequence[float] = (0.0, 255.0),
         outputs: str = "auto",
         output: str | int | None = None,
         images: np.ndarray | None = None,
@@ -130,8 +130,10 @@ class Classifier:
             return self._symbolic
 
         traced = tf.function(call, input_signature=signature)
-        ways = ((traced, tf.identity), (self._call, tf.identity), (self._call, np.asarray))
         failures = []
+        self._run: Callable[[tf.Tensor], Any]
+        self._prepare: Callable[[tf.Tensor], Any]
+        ways = ((traced, tf.identity), (self._call, tf.identity), (self._call, np.asarray))
         for self._run, self._prepare in ways:
             self.is_black_box = self._run is not traced
             try:
@@ -216,7 +218,7 @@ class Classifier:
         return tf.ensure_shape(logits, [None, self.num_classes])
 
 
-def _check_shape(model: Any, input_shape: tuple[int, int, int]) -> None:
+def _check_shape(model: Any, input_shape: tuple[int, ...]) -> None:
     """Raises ValueError if a Keras model says that it takes other images."""
     check_layout("given are", input_shape)
     shapes = [] if has_preprocessor(model) else input_shapes(model)
@@ -229,10 +231,11 @@ def _check_shape(model: Any, input_shape: tuple[int, int, int]) -> None:
             raise ValueError(f"the classifier takes images of {wanted}, got {shown}.")
 
 
-def _range(values: tuple[float, float]) -> tuple[float, float]:
+def _range(values: Sequence[float]) -> tuple[float, float]:
     if not isinstance(values, (tuple, list)) or len(values) != 2 or values[0] == values[1]:
         raise ValueError(f"input_range must be two different numbers, got {values!r}.")
-    return tuple(validation.check_range("input_range", value) for value in values)
+    low, high = (validation.check_range("input_range", value) for value in values)
+    return low, high
 
 
 def _options(model: Callable[..., tf.Tensor]) -> dict[str, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class Examination:
       num_classes: the number of classes.
     """
 
-    input_shape: tuple[int | None, int | None, int | None]
+    input_shape: tuple[int | None, ...]
     outputs: Outputs
     num_classes: int
 
@@ -98,7 +99,7 @@ def has_preprocessor(model: Any) -> bool:
     return callable(getattr(model, "preprocessor", None))
 
 
-def check_fits(classifier: Any, input_shape: tuple[int, int, int], num_classes: int) -> None:
+def check_fits(classifier: Any, input_shape: tuple[int, ...], num_classes: int) -> None:
     """Raises ValueError if a classifier is for other images or another number of classes."""
     found = examine(classifier)
     if not tf.TensorShape(found.input_shape).is_compatible_with(input_shape):
@@ -127,7 +128,7 @@ def input_shapes(model: Any) -> list[tuple[int | None, ...]]:
     return [tuple(each) for each in shape] if several else [tuple(shape)]
 
 
-def _image_shape(classifier: tf.keras.Model) -> tuple[int | None, int | None, int | None]:
+def _image_shape(classifier: tf.keras.Model) -> tuple[int | None, ...]:
     shapes = input_shapes(classifier)
     if len(shapes) > 1:
         raise ValueError(
@@ -150,7 +151,7 @@ def check_layout(who: str, shape: tuple[int | None, ...]) -> None:
       shape: to be (height, width, channels).
     """
     height, width, channels = shape
-    if None in (height, channels) or not (height <= _MOST_CHANNELS < channels):
+    if height is None or channels is None or not height <= _MOST_CHANNELS < channels:
         return
     raise ValueError(
         f"{who} images of {' x '.join(map(str, shape))}, which looks like channels first: images "
@@ -185,7 +186,7 @@ def _try(
     return outputs_by_graph(symbolic[0]), values
 
 
-def made_up_images(shape: tuple[int, int, int]) -> np.ndarray:
+def made_up_images(shape: Sequence[int]) -> np.ndarray:
     """Returns a black, a white and a noisy image."""
     noise = np.random.default_rng(0).integers(0, 256, shape)
     return np.stack([np.zeros(shape), np.full(shape, 255), noise])

@@ -85,7 +85,7 @@ class TFLiteModel(ExportedModel):
         (self._input,) = _one(self._interpreter.get_input_details())
         shape = self._input.get("shape_signature", self._input["shape"])
         self._shape = [None if size < 0 else int(size) for size in shape]
-        self._batch = None
+        self._batch: tuple[int, ...] | None = None
 
     @property
     def shape(self) -> Sequence[int | None]:

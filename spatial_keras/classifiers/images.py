@@ -79,6 +79,6 @@ def of_batch(images: Any, input_shape: tuple[int | None, ...]) -> tf.Tensor:
     return assertions.checked(images, tf.math.is_finite(images) & (images >= 0), _IN_RANGE)
 
 
-def images_per_pass(shape: tuple[int, int, int], most: int) -> int:
+def images_per_pass(shape: tuple[int, ...], most: int) -> int:
     """Returns how many images of (height, width, channels) go through a network at once."""
     return max(1, min(most, int(_BYTES_OF_A_PASS / (4 * _COPIES * np.prod(shape)))))

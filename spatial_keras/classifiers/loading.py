@@ -6,6 +6,7 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +37,12 @@ def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tens
     if not path.exists():
         raise ValueError(f"model '{path}' does not exist.")
     saved_model = (path / "saved_model.pb").exists()
-    kinds = {".keras": KerasFile, ".h5": KerasFile, ".tflite": ExportedFile, ".onnx": ExportedFile}
+    kinds: dict[str, type[Any]] = {
+        ".keras": KerasFile,
+        ".h5": KerasFile,
+        ".tflite": ExportedFile,
+        ".onnx": ExportedFile,
+    }
     if not saved_model and path.suffix not in kinds:
         raise ValueError(
             f"model '{path}' must be a .keras, .h5, .tflite or .onnx file or the folder of a "
@@ -47,7 +53,8 @@ def load(path: str | os.PathLike, unsafe: bool = False) -> Callable[..., tf.Tens
         f"model '{path}' cannot be read; a file of another version of its library may not be"
     ):
         found = [] if unsafe else kind.dangers()
-        model = None if found else kind.load(unsafe)
+        if not found:
+            model = kind.load(unsafe)
     if found:
         shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         raise ValueError(

@@ -98,7 +98,7 @@ def _after(activation: str | None, width: int | None) -> Outputs | None:
         )
     if activation == "softmax" and single:
         raise ValueError("the classifier ends in a softmax over one unit, which is always 1.")
-    known = {
+    known: dict[str | None, Outputs] = {
         "softmax": Outputs(True),
         "sigmoid": Outputs(True, True),
         "linear": Outputs(False, single),

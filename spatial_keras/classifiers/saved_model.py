@@ -41,13 +41,13 @@ class SavedModel:
     def load(self, unsafe: bool) -> Callable[..., tf.Tensor]:
         """Returns the signature `serving_default` as a function of images."""
         if unsafe:
-            return _signature(tf.saved_model.load(str(self._path)))
+            return _Signature(tf.saved_model.load(str(self._path)))
         with tempfile.TemporaryDirectory() as folder:
             there = pathlib.Path(folder)
             (there / _GRAPH).write_bytes(_functions(self._path).SerializeToString())
             if (self._path / _WEIGHTS).exists():
                 (there / _WEIGHTS).symlink_to((self._path / _WEIGHTS).resolve())
-            return _signature(tf.saved_model.load(folder))
+            return _Signature(tf.saved_model.load(folder))
 
 
 def _functions(path: pathlib.Path) -> Any:
@@ -73,17 +73,18 @@ def _functions(path: pathlib.Path) -> Any:
     return model
 
 
-def _signature(loaded: Any) -> Callable[..., tf.Tensor]:
-    name = validation.check_name("signature", "serving_default", list(loaded.signatures))
-    signature = loaded.signatures[name]
-    arguments = signature.structured_input_signature[1]
-    if len(arguments) > 1:
-        raise ValueError(f"it must take images alone, it takes {', '.join(arguments)}")
-    ((argument, spec),) = arguments.items()
+class _Signature:
+    """The signature of a SavedModel, as a function of images."""
 
-    def classify(images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return signature(**{argument: tf.cast(images, spec.dtype)})
+    def __init__(self, loaded: Any) -> None:
+        name = validation.check_name("signature", "serving_default", list(loaded.signatures))
+        # A signature needs the object that it came from.
+        self._loaded, self._signature = loaded, loaded.signatures[name]
+        arguments = self._signature.structured_input_signature[1]
+        if len(arguments) > 1:
+            raise ValueError(f"it must take images alone, it takes {', '.join(arguments)}")
+        ((self._argument, self._spec),) = arguments.items()
+        self.variables = self._signature.variables
 
-    # A signature needs the object that it came from.
-    classify.loaded, classify.variables = loaded, signature.variables
-    return classify
+    def __call__(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self._signature(**{self._argument: tf.cast(images, self._spec.dtype)})

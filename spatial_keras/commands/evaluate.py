@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 from rich.markup import escape
@@ -33,13 +34,14 @@ def main(config: EvaluateConfig) -> None:
         text = f"Written: {output}. When all {config.part.count} are there, --merge in the place"
         running.show(f"{text} of --shard puts them together.")
         return
+    curves = report.profile.curves() if report.profile else {}
     running.show(
         report.verdict,
         measures(report, f"{subject['classifier']} on {subject['dataset']}"),
         classes(report),
         becomes(report),
         worst(report),
-        *(along(report, name) for name in (report.profile.curves() if report.profile else ())),
+        *(along(report, *curve) for curve in curves.items()),
         *share(report),
         *(f"- {note}" for note in report.notes),
         *(difference.text for difference in passing.differences),
@@ -86,9 +88,8 @@ def share(report: Report) -> list[str]:
     ]
 
 
-def along(report: Report, name: str) -> Table:
+def along(report: Report, name: str, curve: dict[str, Any]) -> Table:
     """Returns which share is right at each value of an axis, whatever the others."""
-    curve = report.profile.curves()[name]
     axis = next(axis for axis in report.sample.transformations.axes if axis.name == name)
     table = Table(axis.label, "%", "", title=f"Right along {name}")
     for value, right in zip(curve["values"], curve["right"]):

@@ -109,9 +109,10 @@ def mistakes_refused(*others: type[Exception]) -> Iterator[None]:
     Args:
       *others: errors that are mistakes of the user here, too.
     """
+    mistakes: tuple[type[Exception], ...] = (ValueError, TypeError, RecursionError, *others)
     try:
         yield
-    except (ValueError, TypeError, RecursionError, *others) as error:
+    except mistakes as error:
         sys.stderr.write(f"error: {_line(error)}\n")
         sys.exit(2)
 

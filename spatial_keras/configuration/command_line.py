@@ -52,9 +52,10 @@ def _texts(arguments: Sequence[str], flags: Mapping[str, Flag]) -> Iterator[tupl
                 validation.unknown_name("flag", f"--{name}", map("--{}".format, flags))
             )
         elif not equals:
-            text = next(rest, None)
-            if text is None:
+            following = next(rest, None)
+            if following is None:
                 raise ValueError(f"--{name} needs a value: --{name}=VALUE.")
+            text = following
         yield name, text
 
 

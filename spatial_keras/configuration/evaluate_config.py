@@ -254,7 +254,7 @@ class EvaluateConfig(Config):
             files.check_suffix("--card", self.card, ".json")
             files.check_folder("--card", pathlib.Path(self.card).parent)
         if self.output is not None:
-            self._check_output()
+            self._check_output(self.output)
 
     def to_continue(self, typed: str) -> str:
         """Returns the command line that continues this evaluation."""
@@ -303,15 +303,20 @@ class EvaluateConfig(Config):
     @property
     def is_of_zoo(self) -> bool:
         """Whether the classifier is one of the zoo."""
-        return self.model is not None and self.model.startswith(choices.ZOO)
+        return self.classifier.startswith(choices.ZOO)
 
-    def _check_output(self) -> None:
-        file = pathlib.Path(self.output)
-        files.check_suffix("--output", self.output, ".json")
+    @property
+    def classifier(self) -> str:
+        """The run's folder, the model's file, or the model's name in the zoo."""
+        return self.run or self.model or ""
+
+    def _check_output(self, output: str) -> None:
+        file = pathlib.Path(output)
+        files.check_suffix("--output", output, ".json")
         if file.name == "results.json":
             raise ValueError("--output must not be results.json, where train keeps its results.")
         if file.is_dir():
-            raise ValueError(f"--output: '{self.output}' is a folder.")
+            raise ValueError(f"--output: '{output}' is a folder.")
         files.check_folder("--output", file.parent)
 
     def filled_from(self, run: RunConfig) -> EvaluateConfig:
@@ -340,7 +345,7 @@ class EvaluateConfig(Config):
             return pathlib.Path(self.output)
         if self.run is not None:
             return pathlib.Path(self.run) / "evaluation.json"
-        model = pathlib.Path(self.model.removeprefix(choices.ZOO))
+        model = pathlib.Path(self.classifier.removeprefix(choices.ZOO))
         return model.with_name(f"{model.stem}_evaluation.json")
 
 

@@ -174,8 +174,8 @@ class Flag:
         except (ValueError, OverflowError):
             return None
         low, high = self.option.low, self.option.high
-        high = self._most if high is None else high
-        return min(max(number, -high if low is None else low), high)
+        high = self.option.most or _MOST[int] if high is None else high
+        return int(min(max(number, -high if low is None else low), high))
 
     def _element(self, text: str) -> Any:
         return text if self.kind is str else _number(self.kind, text)

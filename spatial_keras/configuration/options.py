@@ -192,9 +192,8 @@ def differences(first: Config, second: Config) -> dict[str, tuple[str, str]]:
     for flag in all_flags(type(first)):
         values = _value(first, flag), _value(second, flag)
         if flag.option.recorded and values[0] != values[1]:
-            found[flag.name] = tuple(
-                "not set" if value is None else flag.text(value) for value in values
-            )
+            there, here = ("not set" if value is None else flag.text(value) for value in values)
+            found[flag.name] = there, here
     return found
 
 

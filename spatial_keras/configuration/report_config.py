@@ -15,7 +15,7 @@ from spatial_keras.support import files
 class ReportConfig(Config):
     """A page about runs; each field is a flag of report.py, which --help documents."""
 
-    runs: str | None = option(
+    runs: str = option(
         None,
         "Runs",
         "Folder with runs of train.py or table.py in it, at any depth.",

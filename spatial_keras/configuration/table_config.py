@@ -13,7 +13,7 @@ from spatial_keras.configuration.run_config import RunConfig, find_defense
 class TableConfig(Config):
     """A table of defenses; each field is a flag of table.py, beside those of its runs."""
 
-    defenses: tuple[str, ...] | None = option(
+    defenses: tuple[str, ...] = option(
         None,
         "Table",
         "Rows of the table of defenses with commas between, e.g. std,std_star,wo10_kl.",

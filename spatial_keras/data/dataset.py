@@ -62,7 +62,8 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """The shape of one image: (height, width, channels)."""
-        return tuple(self.train_images.shape[1:])
+        _, height, width, channels = self.train_images.shape
+        return height, width, channels
 
     def hold_out(self, count: int) -> Dataset:
         """Returns the set with some of the training images in place of the test images.
@@ -79,12 +80,12 @@ class Dataset:
         validation.check_integer(f"held-out images of data set '{self.name}'", count, 1, number - 1)
         rows = np.random.default_rng(0).permutation(number)
         held_out, kept = np.sort(rows[:count]), np.sort(rows[count:])
-        named = self.train_names is not None
+        names = self.train_names
         return dataclasses.replace(
             self._trained_on(kept),
             test_images=self.train_images[held_out],
             test_labels=self.train_labels[held_out],
-            test_names=self.train_names[held_out] if named else None,
+            test_names=None if names is None else names[held_out],
         )
 
     def subset(self, count: int, seed: int = 0) -> Dataset:

@@ -67,7 +67,7 @@ def from_folder(
             if test is None
             else f"--test_fraction has no effect: '{test}' holds the test images."
         )
-    if test is None:
+    if test_fraction is not None:
         validation.check_range(
             "test_fraction", test_fraction, 0, 1, exclusive_low=True, exclusive_high=True
         )
@@ -78,9 +78,9 @@ def from_folder(
         found.add(test, classes)
     images = found.read(stream)
     is_test = (
-        hold_out_by_class(found.labels, classes, test_fraction, seed)
-        if test is None
-        else found.parts == 1
+        found.parts == 1
+        if test_fraction is None
+        else hold_out_by_class(found.labels, classes, test_fraction, seed)
     )
     dataset = found.dataset(f"folder:{path}", images, is_test)
     for note in dataset.notes:
@@ -139,10 +139,11 @@ class _Files:
         """Returns the set of these images, of which some are test images, bool [n]."""
         within = (file.relative_to(self._root).as_posix() for file in self.paths)
         names = np.array([files.presentable(name) for name in within], object)
-        parts = [part[rows] for rows in (~is_test, is_test) for part in (images, self.labels)]
+        train, test = ((images[rows], self.labels[rows]) for rows in (~is_test, is_test))
         return Dataset(
             name,
-            *parts,
+            *train,
+            *test,
             class_names=tuple(self._classes),
             flip_keeps_label=False,
             left_out=self.left_out,
@@ -187,7 +188,7 @@ class _Files:
         )
         return ImagesOnDisk(reader, np.arange(len(self.paths)))
 
-    def _shape_of_first(self) -> tuple[int, int, int]:
+    def _shape_of_first(self) -> tuple[int, ...]:
         """The shape of the first image that can be read, as one of a coloured set."""
         if self._sizing.size is not None:
             return self._sizing.size, self._sizing.size, 3

@@ -79,7 +79,7 @@ class FileReader(Reader):
     """
 
     def __init__(
-        self, paths: Sequence[pathlib.Path], sizing: Sizing, shape: tuple[int, int, int]
+        self, paths: Sequence[pathlib.Path], sizing: Sizing, shape: tuple[int, ...]
     ) -> None:
         with tf.device("CPU"):
             self._paths = tf.constant([os.fsencode(path) for path in paths])

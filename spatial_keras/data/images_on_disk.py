@@ -6,6 +6,7 @@ import abc
 import math
 import os
 from collections.abc import Iterator, Sequence
+from typing import overload
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +28,7 @@ class Reader(abc.ABC):
       shape: of an image, (height, width, channels).
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
 
     @abc.abstractmethod
     def read(self, number: tf.Tensor) -> tf.Tensor:
@@ -58,14 +59,21 @@ class ImagesOnDisk:
         return len(self._numbers)
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """As of an array: (n, height, width, channels)."""
         return len(self), *self._reader.shape
 
+    @overload
+    def __getitem__(self, rows: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, rows: slice | np.ndarray) -> ImagesOnDisk: ...
+
     def __getitem__(self, rows: int | slice | np.ndarray) -> ImagesOnDisk | np.ndarray:
-        if np.ndim(self._numbers[rows]):
-            return ImagesOnDisk(self._reader, self._numbers[rows])
-        return np.asarray(ImagesOnDisk(self._reader, self._numbers[[rows]]))[0]
+        numbers = self._numbers[rows]
+        if np.ndim(numbers):
+            return ImagesOnDisk(self._reader, numbers)
+        return np.asarray(ImagesOnDisk(self._reader, numbers[None]))[0]
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         images = np.empty(self.shape, self.dtype)
@@ -161,4 +169,5 @@ def stream_options() -> tf.data.Options:
 
 def _processors() -> int:
     """How many images are decoded at a time."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1

@@ -77,7 +77,7 @@ class _Part(NamedTuple):
     names: np.ndarray
 
     def of(self, rows: np.ndarray | slice) -> _Part:
-        return _Part(*(column[rows] for column in self))
+        return _Part(self.images[rows], self.labels[rows], self.names[rows])
 
 
 def _train_and_test(

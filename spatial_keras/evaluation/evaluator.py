@@ -17,6 +17,7 @@ from spatial_keras.classifiers.images import images_per_pass
 from spatial_keras.classifiers.labels import class_numbers
 from spatial_keras.evaluation import grid, inputs, profile
 from spatial_keras.evaluation.attack import UNSATURATED, Attack
+from spatial_keras.evaluation.grid import OnProgress, WorstPoints
 from spatial_keras.evaluation.identity import Identity
 from spatial_keras.evaluation.judge import Judge
 from spatial_keras.evaluation.outcome import GridOutcome, Outcome, Profile
@@ -87,13 +88,13 @@ class Evaluator:
         *,
         transformations: TransformationSet | None = None,
         warp: SpatialWarp | None = None,
-        input_range: tuple[float, float] = (0.0, 255.0),
+        input_range: Sequence[float] = (0.0, 255.0),
         outputs: str = "auto",
         output: str | int | None = None,
         batch_size: int | None = None,
         xla: bool = False,
         places: np.ndarray | None = None,
-        names: Sequence[object] | None = None,
+        names: Sequence[object] | np.ndarray | None = None,
         class_names: Sequence[str] | None = None,
         allow_varying: bool = False,
     ) -> None:
@@ -114,10 +115,9 @@ class Evaluator:
         self.num_classes, self.notes = adapted.num_classes, adapted.notes
         self.has_gradient = not adapted.is_black_box
         self.labels = class_numbers(labels, self.num_classes)
-        self.sample = Sample(
-            self.labels, inputs.class_names_of(class_names, self.num_classes),
-            inputs.names_of(names, self._places), images.shape[1:3], self.transformations,
-        )  # fmt: skip
+        class_names = inputs.class_names_of(class_names, self.num_classes)
+        names, size = inputs.names_of(names, self._places), (images.shape[1], images.shape[2])
+        self.sample = Sample(self.labels, class_names, names, size, self.transformations)
         settings = (*warp.settings, tuple(input_range), outputs, output)
         # What a function gives for some images stands for weights that nobody sees.
         has_weights = hasattr(classifier, "get_weights") or hasattr(classifier, "variables")
@@ -153,9 +153,10 @@ class Evaluator:
         margins = self.judge(index, parameters.reshape(index.size, -1)).margins.reshape(-1, draws)
         rows, worst = np.arange(self.number), margins.argmin(axis=1)
         right = (margins >= 0).mean(axis=1) if draws > 1 else margins[:, 0] >= 0
-        found = parameters[rows, worst], margins[rows, worst]
-        found = *found, self._predictions(*found)
-        return Outcome("random", right, *found, index.size, *self._origin(start))
+        found, smallest = parameters[rows, worst], margins[rows, worst]
+        there = self._predictions(found, smallest)
+        origin = self._origin(start)
+        return Outcome("random", right, found, smallest, there, index.size, *origin)
 
     def worst_of_k(self, k: int = 10, seed: int = 0) -> Outcome:
         """Counts an image as right if it is right under all of k uniform draws from S.
@@ -254,7 +255,7 @@ class Evaluator:
         self._identity.check("grid_outcome", grid_outcome)
         validation.check_integer("steps", steps, 1)
         validation.check_integer("refinements", refinements, 0)
-        spacing = self.transformations.spacing(grid_outcome.counts)
+        spacing = self.transformations.spacing(tuple(map(int, grid_outcome.counts)))
         attack = Attack(self.judge, self.transformations, spacing, self._places)
         right, margins = grid_outcome.right.copy(), grid_outcome.margins.copy()
         worst, images = grid_outcome.transformations.copy(), np.flatnonzero(grid_outcome.right)
@@ -304,7 +305,7 @@ class Evaluator:
         self,
         folder: str | os.PathLike,
         counts: Sequence[int] | None = None,
-        on_progress: grid.OnProgress | None = None,
+        on_progress: OnProgress | None = None,
     ) -> GridOutcome:
         """Evaluates every image at every point of the grid, and writes what it finds to disk.
 
@@ -345,7 +346,7 @@ class Evaluator:
             )
 
     def _grid_outcome(
-        self, found: grid.WorstPoints, counts: Sequence[int], points: np.ndarray, start: float
+        self, found: WorstPoints, counts: Sequence[int], points: np.ndarray, start: float
     ) -> GridOutcome:
         damaging, margins = points[found.points], found.margins[:, 0]
         predictions = self._predictions(damaging[:, 0], margins)
@@ -391,5 +392,5 @@ class Evaluator:
             found = self.judge(index, parameters[index]).margins
             index, found = index[found < margins[index]], found[found < margins[index]]
             margins[index], worst[index] = found, parameters[index]
-        found = worst, margins, self._predictions(worst, margins)
-        return Outcome(name, margins >= 0, *found, passes, *self._origin(start))
+        there = self._predictions(worst, margins)
+        return Outcome(name, margins >= 0, worst, margins, there, passes, *self._origin(start))

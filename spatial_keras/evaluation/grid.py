@@ -120,9 +120,9 @@ def worst_points(
     state = None
     if partial is not None and partial.exists():
         state = WorstPoints.restore(partial)
-    if state is not None:
-        _check_identity(partial, state.identity, identity)
-    else:
+        if state is not None:
+            _check_identity(partial, state.identity, identity)
+    if state is None:
         shape = [number, min(KEPT, len(grid))]
         nothing = np.zeros(shape, np.float32), np.zeros(shape, int)
         state = WorstPoints(*nothing, 0, 0, new_block(0), identity)
@@ -279,7 +279,7 @@ def _rows_done(file: pathlib.Path, number: int) -> int | None:
     return rows if 0 <= rows <= number else None
 
 
-def _map_array(file: pathlib.Path, shape: tuple[int, int], begun: bool) -> np.ndarray:
+def _map_array(file: pathlib.Path, shape: tuple[int, int], begun: bool) -> np.memmap:
     if begun:
         return np.lib.format.open_memmap(file, "r+", dtype=np.float32, shape=shape)
     array = np.lib.format.open_memmap(file, "w+", dtype=np.float32, shape=shape)

@@ -39,7 +39,7 @@ def columns(outcomes: Sequence[Outcome]) -> dict[str, np.ndarray]:
     for axis, values in zip(sample.transformations.axes, transformations.T):
         found[axis.name] = np.where(broken, values, np.nan)
     found["size"] = np.where(broken, sizes, np.nan)
-    found["prediction_there"] = np.where(broken, names[there], None)
+    found["prediction_there"] = np.where(broken, names[there], np.array(None))
     found["margin"] = margins
     for outcome in outcomes:
         if outcome.name == "random":
@@ -81,7 +81,7 @@ def _shares(outcome: Outcome) -> dict[str, np.ndarray]:
     return {"share_broken": wrong / number, "share_at_most": largest_share(wrong, number)}
 
 
-def _objects(values: Sequence[object]) -> np.ndarray:
+def _objects(values: Sequence[object] | np.ndarray) -> np.ndarray:
     """Returns values as an array of them; NumPy would make numbers and texts texts."""
     found = np.empty(len(values), object)
     found[:] = list(values)

@@ -70,9 +70,10 @@ def _joined(batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarra
         raise ValueError("each batch must be (images, labels).")
     join = np.stack if np.ndim(batches[0][0]) == 3 else np.concatenate
     try:
-        return tuple(join(parts) for parts in zip(*batches))
+        images, labels = (join(parts) for parts in zip(*batches))
     except ValueError as error:
         raise ValueError(examination.RAGGED) from error
+    return images, labels
 
 
 def class_names_of(names: Sequence[str] | None, classes: int) -> Sequence[str]:
@@ -80,7 +81,9 @@ def class_names_of(names: Sequence[str] | None, classes: int) -> Sequence[str]:
     return names if names and len(names) == classes else [str(i) for i in range(classes)]
 
 
-def names_of(names: Sequence[Any] | None, places: np.ndarray) -> Sequence[Any]:
+def names_of(
+    names: Sequence[Any] | np.ndarray | None, places: np.ndarray
+) -> Sequence[Any] | np.ndarray:
     """Returns the names of images; by default their places.
 
     Args:

@@ -98,7 +98,8 @@ class Judge:
 
     def slopes(self, index: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns margins [pairs] and their gradients in the parameters, float32 [pairs, axes]."""
-        return tuple(self._in_batches(self._slope, index, parameters))
+        margins, slopes = self._in_batches(self._slope, index, parameters)
+        return margins, slopes
 
     def climber(
         self, search: GradientSearch, objective: losses.Objective

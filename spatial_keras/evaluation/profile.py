@@ -108,7 +108,8 @@ class Search:
             self._later -= len(block) * len(self._points)
             found.append(self._block(block, np.array(margins(block), np.float32)))
         none = np.zeros(0, int), np.zeros(0, np.float32), np.zeros([0, self.values], bool)
-        return tuple(np.concatenate(part) for part in zip(none, *found))
+        points, smallest, right = (np.concatenate(part) for part in zip(none, *found))
+        return points, smallest, right
 
     def _block(
         self, images: np.ndarray, margins: np.ndarray

@@ -24,7 +24,7 @@ class Sample:
 
     labels: np.ndarray
     class_names: Sequence[str]
-    names: Sequence[object]
+    names: Sequence[object] | np.ndarray
     size: tuple[int, int]
     transformations: TransformationSet
 

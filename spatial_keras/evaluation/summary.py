@@ -31,9 +31,8 @@ class Report:
     def __init__(self, outcomes: Sequence[Outcome], notes: Sequence[str] = ()) -> None:
         self._all = list(outcomes)
         self.sample = self._all[0].sample
-        found = {outcome.name: outcome for outcome in self._all}
-        self.profile: Profile | None = found.pop("profile", None)
-        self.outcomes = found
+        self.outcomes = {one.name: one for one in self._all if not isinstance(one, Profile)}
+        self.profile = next((one for one in self._all if isinstance(one, Profile)), None)
         self.notes = [*notes, *self._found()]
 
     def _found(self) -> list[str]:

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spatial_keras import evaluation, zoo
 from spatial_keras.configuration import choices, options
@@ -52,12 +52,12 @@ def of_evaluation(measured: Evaluation, report: Report) -> Card:
     """Returns the card of the classifier that was evaluated, with what was measured."""
     config, subject, evaluator = measured.config, measured.subject, measured.evaluator
     if config.is_of_zoo:
-        known = zoo.card(config.model.removeprefix(choices.ZOO))
+        known = zoo.card(config.classifier.removeprefix(choices.ZOO))
         subject_flag = f"--model={config.model}"
     elif config.run is not None and (pathlib.Path(config.run) / folders.RESULTS_FILE).exists():
         known, subject_flag = of_run(config.run), f"--run={config.run}"
     else:
-        known = Card(pathlib.Path(subject["classifier"]).stem, data=data_of(config.dataset))
+        known = Card(pathlib.Path(subject["classifier"]).stem, data=data_of(subject["dataset"]))
         subject_flag = f"--model={config.model}"
     images = report.sample.number
     return dataclasses.replace(
@@ -83,7 +83,8 @@ def pack(folder: str | os.PathLike, purpose: str = "") -> Card:
       ValueError: there is no finished run, or its classifier cannot be packed.
     """
     known = of_run(folder)
-    classifier = evaluation.load(pathlib.Path(folder) / "classifier.keras")
+    # A run keeps a Keras model.
+    classifier: Any = evaluation.load(pathlib.Path(folder) / "classifier.keras")
     network = {
         **known.network,
         "num_classes": classifier.output_shape[-1],

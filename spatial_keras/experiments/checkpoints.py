@@ -75,7 +75,8 @@ class Checkpoints(StepCallback):
             step=self._step,
             timings=self._timings,
         )
-        self._saved = self._start = None
+        self._saved: int | None = None
+        self._start: float | None = None
         self.move_to(folder)
 
     def move_to(self, folder: pathlib.Path) -> None:
@@ -146,7 +147,7 @@ class Checkpoints(StepCallback):
         """Starts the clock."""
         self._start = time.perf_counter()
 
-    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps_end(self, steps: int, logs: dict[str, Any]) -> None:
         """Saves when it is time."""
         loss = float(logs["loss"])
         if not np.isfinite(loss):

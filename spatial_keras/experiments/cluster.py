@@ -184,7 +184,7 @@ def _hosts(cluster: Cluster, number: int) -> set[str]:
     """Returns the addresses from which a worker may ask; none for what is no worker."""
     if not 0 <= number < len(cluster.addresses):
         return set()
-    return {place[4][0] for place in socket.getaddrinfo(*_host_and_port(cluster, number))}
+    return {str(place[4][0]) for place in socket.getaddrinfo(*_host_and_port(cluster, number))}
 
 
 def _listening(host: str, port: int) -> socket.socket:

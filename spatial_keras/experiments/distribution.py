@@ -90,9 +90,9 @@ class Distribution:
             options = {"callbacks": list(callbacks), "shuffle": False, "verbose": 0}
             model.fit(batches((0, 1)), steps_per_epoch=steps, **options)
             return
-        stream = iter(self._distributed(batches))
+        stream = iter(_distributed(self.strategy, batches))
         watching = tf.keras.callbacks.CallbackList(list(callbacks), model=model)
-        take = self._step(model)
+        take = _step(self.strategy, model)
         watching.on_train_begin()
         watching.on_epoch_begin(0)
         for number in range(steps):
@@ -104,62 +104,14 @@ class Distribution:
         watching.on_epoch_end(0)
         watching.on_train_end()
 
-    def _distributed(self, batches: Callable[[tuple[int, int]], tf.data.Dataset]) -> Any:
-        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            workers = context.num_input_pipelines
-            part = (context.input_pipeline_id, workers)
-            size = batches(part).element_spec[1].shape[0]
-            # One after the other, this worker's replicas take a batch each.
-            size = size * workers // context.num_replicas_in_sync
-            return batches(part).rebatch(size, drop_remainder=True)
-
-        return self.strategy.distribute_datasets_from_function(of_worker)
-
-    def _step(self, model: tf.keras.Model) -> Callable[..., tuple[dict[str, tf.Tensor], tf.Tensor]]:
-        """Returns what takes a step, and gives its logs and whether any worker is to end."""
-
-        def of_replica(batch: Any, due: tf.Tensor) -> tf.Tensor:
-            model.train_step(batch)
-            context = tf.distribute.get_replica_context()
-            # What is reduced has to lie on the replica's device.
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(due))
-
-        @tf.function
-        def take(stream: Any, due: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-            due = self.strategy.run(of_replica, args=(next(stream), due))
-            # Of all replicas, where `train_step` returns those of its own.
-            return model.get_metrics_result(), self.strategy.experimental_local_results(due)[0]
-
-        return take
-
     def from_chief(self, value: Any) -> Any:
         """Returns the chief's value, of JSON, on all workers."""
         if self.workers is None:
             return value
+        total = _total(self.strategy, len(self.workers.names))
         text = json.dumps(value).encode() if self.is_chief else b""
-        (length,) = self._total(np.array([len(text)]))
-        return json.loads(bytes(self._total(np.frombuffer(text.ljust(length, b"\0"), np.uint8))))
-
-    def _total(self, numbers: np.ndarray) -> list[int]:
-        """Returns the sum of the workers' integers, [n]."""
-        return [int(number) for number in self._add_up(tf.constant(numbers, tf.float64))]
-
-    @functools.cached_property
-    def _add_up(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        replicas_here = self.replicas // len(self.workers.names)
-
-        def of_replica(numbers: tf.Tensor) -> tf.Tensor:
-            context = tf.distribute.get_replica_context()
-            is_first = context.replica_id_in_sync_group % replicas_here == 0
-            numbers = tf.where(is_first, numbers, tf.zeros_like(numbers))
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, numbers)
-
-        @functools.partial(tf.function, input_signature=[tf.TensorSpec([None], tf.float64)])
-        def add_up(numbers: tf.Tensor) -> tf.Tensor:
-            found = self.strategy.run(of_replica, args=(numbers,))
-            return self.strategy.experimental_local_results(found)[0]
-
-        return add_up
+        (length,) = total(np.array([len(text)]))
+        return json.loads(bytes(total(np.frombuffer(text.ljust(length, b"\0"), np.uint8))))
 
     def on_chief(self, function: Callable[[], Any]) -> Any:
         """Returns what the chief's call gives; None on others. What it raises, all workers do.
@@ -201,16 +153,71 @@ class Distribution:
         except _LOST as error:
             if self.workers is None or not _OF_WORKERS.search(error.message):
                 raise
+            lost = _lost(self.workers, error.message)
             raise interruption.InterruptedRunError(
-                f"{self._lost(error.message)} is gone, which ends all; start them all again", 1
+                f"{lost} is gone, which ends all; start them all again", 1
             ) from error
 
-    def _lost(self, message: str) -> str:
-        """Returns the worker that TensorFlow's message names, which may name this one too."""
-        tasks = re.findall(r"/job:(\w+)/replica:\d+/task:(\d+)", message)
-        this = self.workers.names[self.workers.index]
-        others = [name for name in map(" ".join, tasks) if name != this]
-        return others[0] if others else "a worker"
+
+def _distributed(
+    strategy: tf.distribute.Strategy, batches: Callable[[tuple[int, int]], tf.data.Dataset]
+) -> Any:
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        workers = context.num_input_pipelines
+        part = (context.input_pipeline_id, workers)
+        size = batches(part).element_spec[1].shape[0]
+        # One after the other, this worker's replicas take a batch each.
+        size = size * workers // context.num_replicas_in_sync
+        return batches(part).rebatch(size, drop_remainder=True)
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+def _step(
+    strategy: tf.distribute.Strategy, model: tf.keras.Model
+) -> Callable[..., tuple[dict[str, tf.Tensor], tf.Tensor]]:
+    """Returns what takes a step, and gives its logs and whether any worker is to end."""
+
+    def of_replica(batch: Any, due: tf.Tensor) -> tf.Tensor:
+        model.train_step(batch)
+        context = tf.distribute.get_replica_context()
+        # What is reduced has to lie on the replica's device.
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(due))
+
+    @tf.function
+    def take(stream: Any, due: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        due = strategy.run(of_replica, args=(next(stream), due))
+        # Of all replicas, where `train_step` returns those of its own.
+        return model.get_metrics_result(), strategy.experimental_local_results(due)[0]
+
+    return take
+
+
+@functools.cache
+def _total(strategy: tf.distribute.Strategy, workers: int) -> Callable[[np.ndarray], list[int]]:
+    """Returns what gives the sum of the workers' integers, [n]."""
+    replicas_here = strategy.num_replicas_in_sync // workers
+
+    def of_replica(numbers: tf.Tensor) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        is_first = context.replica_id_in_sync_group % replicas_here == 0
+        numbers = tf.where(is_first, numbers, tf.zeros_like(numbers))
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, numbers)
+
+    @functools.partial(tf.function, input_signature=[tf.TensorSpec([None], tf.float64)])
+    def add_up(numbers: tf.Tensor) -> tf.Tensor:
+        found = strategy.run(of_replica, args=(numbers,))
+        return strategy.experimental_local_results(found)[0]
+
+    return lambda numbers: [int(number) for number in add_up(tf.constant(numbers, tf.float64))]
+
+
+def _lost(workers: cluster.Cluster, message: str) -> str:
+    """Returns the worker that TensorFlow's message names, which may name this one too."""
+    tasks = re.findall(r"/job:(\w+)/replica:\d+/task:(\d+)", message)
+    this = workers.names[workers.index]
+    others = [name for name in map(" ".join, tasks) if name != this]
+    return others[0] if others else "a worker"
 
 
 _made: dict[str, Distribution] = {}

@@ -10,7 +10,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ class Evaluation:
 
     def _measured(self) -> Iterable[Outcome]:
         self._claim_partial()
-        found: dict[str, Outcome] = {}
+        found: dict[str, Any] = {}
         for name in self.config.ordered_measures:
             file = self._partial / f"{name}.npz"
             found[name] = outcome.restore(file, self.evaluator.sample)
@@ -120,7 +120,7 @@ class Evaluation:
             part = sample.part(rows)
             found = [outcome.restore(folder / f"{name}.npz", part) for name in measures]
             found_map = grid.read_map(folder / "map", len(rows)) if self.config.map else {}
-            if None in (*found, found_map):
+            if found_map is None or None in found:
                 raise shards.damaged(folder)
             places.append(rows)
             outcomes.append(found)
@@ -134,7 +134,7 @@ class Evaluation:
         """Returns whether what was found passes, by the flags."""
         subject = self.subject
         title = f"{subject['classifier']} on {subject['dataset']}"
-        differences = ()
+        differences: Sequence[paired.Difference] = ()
         if self.other is not None:
             right = {name: outcome.right for name, outcome in report.outcomes.items()}
             differences = paired.compare(self.other, right)
@@ -202,7 +202,7 @@ class Evaluation:
         files.sweep(self._partial)
         files.write_text(file, identity)
 
-    def _measure(self, name: str, found: dict[str, Outcome]) -> Outcome:
+    def _measure(self, name: str, found: dict[str, Any]) -> Outcome:
         config, evaluator, seed = self.config, self.evaluator, self.config.seed
         if name == "natural":
             return evaluator.natural()
@@ -266,9 +266,9 @@ def prepare(config: EvaluateConfig) -> Evaluation:
             run, classifier, state = load_run(config.run, config.data_dir, config.unsafe)
             config = config.filled_from(run)
         else:
-            classifier, state = building.load_classifier(config.model, config.unsafe), {}
+            classifier, state = building.load_classifier(config.classifier, config.unsafe), {}
             if config.dataset is None:
-                trained_on = zoo.card(config.model.removeprefix(choices.ZOO)).data["name"]
+                trained_on = zoo.card(config.classifier.removeprefix(choices.ZOO)).data["name"]
                 config = dataclasses.replace(config, dataset=trained_on)
     images = image_sets.load(config)
     if config.limit is not None:
@@ -276,8 +276,8 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         validation.check_integer(f"--limit with data set '{images.name}'", config.limit, 1, count)
     first, xla = slice(config.limit), building.uses_xla(config)
     pixels, labels = np.asarray(images.test_images[first]), images.test_labels[first]
-    digest = hashlib.sha256(np.ascontiguousarray(pixels))
-    digest.update(np.ascontiguousarray(labels))
+    digest = hashlib.sha256(np.ascontiguousarray(pixels).data)
+    digest.update(np.ascontiguousarray(labels).data)
     part = config.part or WHOLE
     names = images.test_names
     evaluator = evaluation.Evaluator(
@@ -298,7 +298,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
     )
     config, left_out = _possible(config, evaluator)
     subject = {
-        "classifier": config.run or config.model,
+        "classifier": config.classifier,
         **state,
         "fingerprint": fingerprint(classifier),
         "dataset": config.dataset,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any
 
 import keras_tuner as kt
 
@@ -49,7 +50,7 @@ class ExperimentHyperModel(kt.HyperModel):
 
     def config(self, hp: kt.HyperParameters) -> RunConfig:
         """Returns the configuration of a trial."""
-        values = self.chosen(hp)
+        values: dict[str, Any] = self.chosen(hp)
         if "lambda" in values:
             values["lambda_"] = values.pop("lambda")
         if "k" in values:

@@ -13,7 +13,7 @@ from spatial_keras.training import grid_search
 def load(config: RunConfig | EvaluateConfig) -> data.Dataset:
     """Returns the data set that a run or an evaluation takes its images from."""
     return data.get(
-        config.dataset,
+        config.dataset or "",
         config.data_dir,
         config.image_size,
         config.test_fraction,

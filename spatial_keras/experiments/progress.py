@@ -76,7 +76,7 @@ class ProgressBar(StepCallback):
     def __init__(self, steps: int, first_step: int = 0, is_shown: bool = True) -> None:
         super().__init__()
         self._steps, self._first_step, self._is_shown = steps, first_step, is_shown
-        self._bar: tqdm.tqdm | None = None
+        self._bar: Any = None  # a tqdm.tqdm from the beginning of the training on
         # When the first execution, which has the tracing, was over; None once the estimate is said.
         self._clock: float | None = math.inf
 
@@ -92,7 +92,7 @@ class ProgressBar(StepCallback):
         """Opens the bar."""
         self._bar = bar(self._steps, "train", " steps", self._first_step, self._is_shown)
 
-    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps_end(self, steps: int, logs: dict[str, Any]) -> None:
         """Moves on by the steps taken."""
         shown = {
             short: f"{float(logs[name]):.3f}" for name, short in _SHOWN.items() if name in logs

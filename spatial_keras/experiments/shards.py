@@ -105,8 +105,8 @@ def _digests(folder: pathlib.Path) -> dict[str, str]:
 
 def damaged(folder: pathlib.Path) -> ValueError:
     """Returns what to raise for a part that cannot be read."""
-    number, count = _NAME.fullmatch(folder.name).groups()
-    return ValueError(f"{folder} is damaged: start --shard={number}/{count} again.")
+    shard = _NAME.sub(r"\1/\2", folder.name)
+    return ValueError(f"{folder} is damaged: start --shard={shard} again.")
 
 
 def is_of(folder: pathlib.Path, settings: Mapping[str, Any]) -> bool:

@@ -64,5 +64,5 @@ class StepTimes:
         return _median(self.data_shares)
 
 
-def _median(seconds: Sequence[float]) -> float | None:
+def _median(seconds: Sequence[float] | np.ndarray) -> float | None:
     return float(np.median(seconds)) if len(seconds) else None

@@ -96,15 +96,16 @@ class TableRuns:
 
     def _table(self, command: str, failed: dict[RunConfig, str | None]) -> Table:
         # Other processes may have finished some meanwhile.
-        found = {run: folders.finished(run.folder) for run in self.runs}
+        every = {run: folders.finished(run.folder) for run in self.runs}
+        found = {run: results for run, results in every.items() if results}
         rows = []
         for name, runs in variants.grouped(self.runs, lambda run: run.defense).items():
             missing = [
-                [run.seed for run in runs if found[run] is None and failed.get(run) == state]
+                [run.seed for run in runs if run not in found and failed.get(run) == state]
                 for state in ("diverged", None, "damaged")
             ]
-            rows.append(Row(name, [found[run] for run in runs if found[run]], *missing))
-        caption = self._caption([results for results in found.values() if results])
+            rows.append(Row(name, [found[run] for run in runs if run in found], *missing))
+        caption = self._caption(list(found.values()))
         return Table(f"Defenses on {self.runs[0].dataset}", caption, command, rows)
 
     def _caption(self, finished: list[Results]) -> str:

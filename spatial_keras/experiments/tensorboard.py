@@ -98,7 +98,7 @@ class TensorBoardLogs(StepCallback):
         call = tf.function(lambda images: classifier(images, training=False))
         return call.get_concrete_function(images).graph
 
-    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps_end(self, steps: int, logs: dict[str, Any]) -> None:
         """Writes a log when it is time."""
         self._step += steps
         self._window += steps
@@ -108,8 +108,9 @@ class TensorBoardLogs(StepCallback):
         with self._writer.as_default(step=self._step):
             searches = self._write_scalars(logs, seconds)
             self._write_data_share(seconds)
-            if self._logs % 10 == 0 and (self._robust_model.search or self._drawing_search):
-                tf.summary.image("worst-case examples", self._draw_examples())
+            search = self._robust_model.search or self._drawing_search
+            if self._logs % 10 == 0 and search is not None:
+                tf.summary.image("worst-case examples", self._draw_examples(search))
         self._writer.flush()
         self._logs += 1
         if self._traced:
@@ -171,9 +172,8 @@ class TensorBoardLogs(StepCallback):
             for i, objective in enumerate(model.objectives)
         ]
 
-    def _draw_examples(self) -> tf.Tensor:
+    def _draw_examples(self, search: Search) -> tf.Tensor:
         model = self._robust_model
-        search = model.search or self._drawing_search
         images = tf.cast(tf.gather(self._images, self._shown), tf.float32)
         labels = tf.gather(self._labels, self._shown)
         if model.search is None:
@@ -233,7 +233,7 @@ class Profile(StepCallback):
             tf.profiler.experimental.start(self._folder)
             self._running = self._done = True
 
-    def on_steps_end(self, steps: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps_end(self, steps: int, logs: dict[str, Any]) -> None:
         """Stops after the last step."""
         self._step += steps
         if self._step >= self._last:

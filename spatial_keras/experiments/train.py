@@ -205,7 +205,10 @@ class Experiment:
             raise DivergedError(f"after step {self.checkpoints.step} {error}") from error
 
     def _draw_examples(self) -> None:
-        labels = self.dataset.test_labels[: len(self._worst)]
+        worst = self._worst
+        if worst is None:
+            return
+        labels = self.dataset.test_labels[: len(worst)]
         chosen = data.across_classes(labels, _EXAMPLES)
         images = np.stack([self.dataset.test_images[number] for number in chosen])
         figure = examples.draw(
@@ -214,7 +217,7 @@ class Experiment:
             building.warp(self.config, xla=False),
             images,
             labels[chosen],
-            self._worst[chosen],
+            worst[chosen],
             self.dataset.class_names,
         )
         content = figures.to_png(figure)

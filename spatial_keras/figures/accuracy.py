@@ -23,10 +23,10 @@ _LONGEST_ROW = 45  # letters
 @style.styled
 def cost(
     names: Sequence[str],
-    seconds: Sequence[float],
-    accuracies: Sequence[float],
-    seconds_errors: Sequence[float] | None = None,
-    accuracy_errors: Sequence[float] | None = None,
+    seconds: Sequence[float] | np.ndarray,
+    accuracies: Sequence[float] | np.ndarray,
+    seconds_errors: Sequence[float] | np.ndarray | None = None,
+    accuracy_errors: Sequence[float] | np.ndarray | None = None,
     lines: Sequence[Sequence[int]] = (),
 ) -> Figure:
     """Draws a point for each defense: seconds per training step against grid accuracy.
@@ -46,7 +46,7 @@ def cost(
       ValueError: nothing to draw, numbers that are not finite, or not equally many.
     """
     zeros = np.zeros(len(seconds))
-    names, seconds, accuracies, seconds_errors, accuracy_errors = style.check(
+    _, seconds, accuracies, seconds_errors, accuracy_errors = style.check(
         names=names,
         seconds=seconds,
         accuracies=accuracies,

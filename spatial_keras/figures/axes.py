@@ -29,8 +29,8 @@ def along_axes(
     charts = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
     for chart, (label, lines) in zip(charts, curves.items()):
         for (name, (values, right)), color in zip(lines.items(), style.PALETTE):
-            values, right = style.check(values=values, right=right)
-            chart.plot(values, right, color=color, label=name)
+            checked = style.check(values=values, right=right)
+            chart.plot(*checked, color=color, label=name)
         chart.set_xlabel(label)
         chart.set_ylim(0, 102)
         chart.grid(axis="y")

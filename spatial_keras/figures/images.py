@@ -94,7 +94,10 @@ def _rows(
 
 @style.styled
 def rotations(
-    images: np.ndarray, degrees: Sequence[float], label: str, predictions: Sequence[str]
+    images: np.ndarray,
+    degrees: Sequence[float] | np.ndarray,
+    label: str,
+    predictions: Sequence[str],
 ) -> Figure:
     """Draws an image over its rotations, each with the prediction; wrong ones framed and crossed.
 
@@ -111,9 +114,7 @@ def rotations(
     Raises:
       ValueError: nothing to draw, numbers that are not finite, or not equally many.
     """
-    images, degrees, predictions = style.check(
-        images=images, degrees=degrees, predictions=predictions
-    )
+    images, degrees, _ = style.check(images=images, degrees=degrees, predictions=predictions)
     figure = style.new_figure(style.PAGE, style.PAGE / len(images) + 0.55)
     axes = figure.subplots(1, len(images), squeeze=False)[0]
     for axis, image, angle, prediction in zip(axes, images, degrees, predictions):
@@ -130,7 +131,7 @@ def rotations(
 
 @style.styled
 def failures(
-    right: np.ndarray, values: Sequence[float], label: str = "rotation, degrees"
+    right: np.ndarray, values: Sequence[float] | np.ndarray, label: str = "rotation, degrees"
 ) -> Figure:
     """Draws which rotations, or values of another axis, lead to a misclassification.
 

@@ -24,7 +24,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 # Told apart by the mark beside the prediction too.
 RIGHT, WRONG = PALETTE[:2]
 
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": 7,
     "axes.labelsize": 7,
@@ -119,7 +119,7 @@ def save(figure: Figure, folder: str | os.PathLike, name: str) -> list[pathlib.P
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / f"{name}.{kind}" for kind in contents]
     for path, content in zip(written, contents.values()):
-        files.write(path, lambda temporary, content=content: temporary.write_bytes(content))
+        files.write(path, functools.partial(pathlib.Path.write_bytes, data=content))
     return written
 
 

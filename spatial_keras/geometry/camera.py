@@ -209,7 +209,7 @@ class DiscreteAxis(Axis):
         return tf.gather(tf.constant(self.matrices, values.dtype), number)
 
     @property
-    def points(self) -> int:
+    def points(self) -> int:  # type: ignore[override]  # of an axis, not of its class
         """The number of values, all of them."""
         return int(self.bound) + 1
 

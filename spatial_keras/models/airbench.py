@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -66,7 +66,7 @@ def airbench(
     return tf.keras.Model(inputs, blocks.classify(x, num_classes), name="airbench")
 
 
-def adapt(classifier: tf.keras.Model, images: Sequence[np.ndarray] | np.ndarray) -> None:
+def adapt(classifier: tf.keras.Model, images: Any) -> None:
     """Sets what a network takes from its training images before it is trained.
 
     Of `airbench` that is the whitening: the patches that its first convolution gives are
@@ -75,14 +75,16 @@ def adapt(classifier: tf.keras.Model, images: Sequence[np.ndarray] | np.ndarray)
 
     Args:
       classifier: as `models.get` returns it.
-      images: pixel values 0..255, [n, height, width, channels]; some thousands are enough.
+      images: an array of pixel values 0..255, [n, height, width, channels], or what is read as one
+        when it is sliced; some thousands of images are enough.
     """
     layer = next((layer for layer in classifier.layers if layer.name == _WHITENING), None)
     if layer is None:
         return
     standardize = tf.keras.Model(classifier.inputs[0], layer.input)
     # Of [1, patch]: its products with itself are the moments up to the second.
-    moments = 0.0
+    size = 1 + _PATCH**2 * layer.input.shape[-1]
+    moments = np.zeros([size, size])
     for start in range(0, len(images), _IMAGES_AT_A_TIME):
         pixels = np.asarray(images[start : start + _IMAGES_AT_A_TIME], np.float32)
         patches = _patches(standardize(pixels, training=False).numpy())
@@ -97,7 +99,10 @@ def adapt(classifier: tf.keras.Model, images: Sequence[np.ndarray] | np.ndarray)
 
 def _patches(images: np.ndarray) -> np.ndarray:
     """Returns a 1 and each patch's numbers, float64, [patches, 1 + height * width * channels]."""
-    windows = np.lib.stride_tricks.sliding_window_view(images, (_PATCH, _PATCH), axis=(1, 2))
+    # The types of NumPy 1.26 know of a single axis only.
+    windows = np.lib.stride_tricks.sliding_window_view(  # type: ignore[call-overload]
+        images, (_PATCH, _PATCH), axis=(1, 2)
+    )
     patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, _PATCH**2 * images.shape[-1])
     return np.insert(patches.astype(np.float64), 0, 1, axis=1)
 

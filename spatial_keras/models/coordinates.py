@@ -97,7 +97,8 @@ class GridSampler(tf.keras.layers.Layer):
         if size is not None:
             if not isinstance(size, (list, tuple)) or len(size) != 2:
                 raise ValueError(f"size must be two, rows and columns, got {size!r}.")
-            size = tuple(validation.check_integer("size", number, 1) for number in size)
+            rows, columns = (validation.check_integer("size", number, 1) for number in size)
+            size = rows, columns
         self.size = size
 
     def build(self, input_shape: Any) -> None:

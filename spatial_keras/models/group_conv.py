@@ -140,10 +140,10 @@ class GroupConv2D(tf.keras.layers.Layer):
         filters = tf.transpose(filters, [0, 1, 2, 4, 3, 5])
         return tf.reshape(filters, [size, size, indices.shape[2] * before, -1])
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Returns the output's shape."""
         batch, *size = tuple(input_shape)[:3]
-        size = (-(-length // self.stride) for length in size)
+        size = [-(-length // self.stride) for length in size]
         return (batch, *size, GROUPS[self.group], self.channels)
 
     def get_config(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def prepare(config: ReportConfig) -> Page:
     Raises:
       ValueError: it cannot be read, or they are not of the same images.
     """
-    found = [evaluations.read(pathlib.Path(file)) for file in config.evaluations]
+    found = [evaluations.read(pathlib.Path(file)) for file in config.evaluations or ()]
     for one in found[1:]:
         pair = found[0].pair
         one.pair.check(pair.pixels, pair.transformations, pair.flags)
@@ -184,8 +184,8 @@ def _compared(found: Sequence[Evaluated]) -> list[markup.Table]:
 
 def _curves(found: Sequence[Evaluated]) -> markup.Picture | None:
     """Returns a chart for each axis, if all evaluations have profiles."""
-    profiles = [one.found.get("axes") for one in found]
-    if not all(profiles):
+    profiles = [one.found["axes"] for one in found if one.found.get("axes")]
+    if len(profiles) < len(found):
         return None
     names = "AB" if len(found) > 1 else [""]
     percent = [

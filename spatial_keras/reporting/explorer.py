@@ -104,7 +104,7 @@ class Axes:
 
 def explore(
     evaluators: Mapping[str, Evaluator],
-    numbers: Sequence[int],
+    numbers: np.ndarray,
     class_names: Sequence[str],
     counts: Sequence[int] | None = None,
 ) -> markup.Explorer | None:
@@ -112,7 +112,7 @@ def explore(
 
     Args:
       evaluators: of the same images and the same S, by the classifiers' names.
-      numbers: of the images to show.
+      numbers: of the images to show, int [n].
       class_names: the names of the classes.
       counts: the grid's points along each axis of S.
 
@@ -130,7 +130,7 @@ def explore(
     pairs = np.repeat(numbers, len(points)), np.tile(points, [len(numbers), 1])
     scale = min(1.0, _LARGEST / max(height, width))
     size = round(height * scale), round(width * scale)
-    pictures = _pictures(first.images[np.asarray(numbers)], size)
+    pictures = _pictures(first.images[numbers], size)
     shifts = [axis.bound for axis in first.transformations.axes if axis.unit == "pixels"]
     data = {
         "axes": axes.to_dict(height, width, scale),

@@ -73,8 +73,6 @@ class Gallery:
 
     def subject(self, name: str) -> Subject:
         """Returns the classifier, for the figure of this name."""
-        if self.config.run is None:
-            raise ImpossibleError(f"{name}: needs --run=FOLDER of train.py.")
         try:
             found = self._subject
         except ValueError as error:
@@ -85,6 +83,8 @@ class Gallery:
 
     @functools.cached_property
     def _subject(self) -> Subject | None:
+        if self.config.run is None:
+            raise ValueError("needs --run=FOLDER of train.py.")
         return subject.load(self.config.run, self.config.data_dir)
 
 

@@ -138,11 +138,12 @@ class Page:
         """Returns the figures, and of each that cannot be drawn the reason."""
         captions, pictures, left_out = _OF_RUNS, [], []
         best = _best(runs) if self.config.best_run else None
+        of_best: dict[str, Any] = {}
         if best:
             captions = {**_OF_RUNS, **_OF_CLASSIFIER}
+            of_best = {"run": str(best), "data_dir": self.config.data_dir}
         elif self.config.best_run:
             left_out.append(f"{', '.join(_OF_CLASSIFIER)}: no run has its classifier.keras.")
-        of_best = {"run": str(best), "data_dir": self.config.data_dir} if best else {}
         drawing = plot.Gallery(PlotConfig(figures=tuple(captions), **of_best), list(runs.values()))
         for name, (alt, caption) in captions.items():
             try:
@@ -181,8 +182,8 @@ class Page:
         with contextlib.suppress(OSError):  # it has none
             content = files.regular(run / "examples.png").read_bytes()
             examples = markup.Picture("png", content, *_EXAMPLES, wide=True)
-        facts = list(facts.items())
-        return markup.Run(self._name(run), summary, facts, command, examples, evaluation)
+        numbers = list(facts.items())
+        return markup.Run(self._name(run), summary, numbers, command, examples, evaluation)
 
 
 def prepare(config: ReportConfig) -> Page:
@@ -220,8 +221,7 @@ def _results(runs: _Runs) -> tuple[list[str], list[list[str]], list[tuple[int, i
 
 
 def _grid_accuracy(variant: variants.Variant) -> float:
-    mean, _ = variant.row.statistics("grid")
-    return mean
+    return float(np.mean([100 * results.accuracies.measured["grid"] for results in variant.runs]))
 
 
 def _common(runs: _Runs) -> list[str]:
@@ -240,7 +240,7 @@ def _common(runs: _Runs) -> list[str]:
 def _best(runs: _Runs) -> pathlib.Path | None:
     """Returns the run of the highest grid accuracy, of those with a classifier."""
     having = [run for run in runs if (run / "classifier.keras").exists()]
-    return max(having, key=lambda run: runs[run].accuracies.grid, default=None)
+    return max(having, key=lambda run: runs[run].accuracies.measured["grid"], default=None)
 
 
 def _facts(results: Results) -> dict[str, str]:

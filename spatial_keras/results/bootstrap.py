@@ -28,11 +28,12 @@ def accuracies(runs: Sequence[tuple[pathlib.Path, Results]]) -> np.ndarray | Non
       In %, [runs, 10,000, 2]; all runs have the same images in a resample. None where a run has no
       evaluation in its folder, or one of other images, or one that found something else.
     """
-    found = [read(folder) for folder, _ in runs]
-    if any(one is None for one in found) or len({labels.tobytes() for labels, _ in found}) > 1:
+    found = [images for folder, _ in runs if (images := read(folder)) is not None]
+    if len(found) < len(runs) or len({labels.tobytes() for labels, _ in found}) > 1:
         return None
     for (_, right), (_, results) in zip(found, runs):
-        expected = [results.measure(name) for name in ("natural", "grid")]
+        accuracies = results.accuracies.measured
+        expected = [100 * accuracies[name] for name in ("natural", "grid")]
         if not np.allclose(100 * right.mean(axis=0), expected, rtol=0, atol=_TOLERANCE):
             return None
     shares = resampled(np.concatenate([right for _, right in found], axis=1))

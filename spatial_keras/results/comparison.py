@@ -52,7 +52,7 @@ class Estimate:
 
     def __str__(self) -> str:
         mean = tables.rounded(self.mean, 1, "+")
-        if self.low is None:
+        if self.low is None or self.high is None:
             return mean
         return f"{mean} ({tables.rounded(self.low, 1)} to {tables.rounded(self.high, 1)})"
 
@@ -144,7 +144,8 @@ def _measured(
             if fewer is not None:
                 estimate = Estimate(estimate.mean, *map(float, np.percentile(fewer, (2.5, 97.5))))
         estimates.append(estimate)
-    return natural, grid, *estimates
+    errors, broken = estimates
+    return natural, grid, errors, broken
 
 
 def _accuracies(runs: Iterable[_Run]) -> np.ndarray:

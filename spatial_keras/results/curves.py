@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def _passes(variant: Variant) -> int:
 
 
 def _curve(
-    name: str, group: str, line: Iterable[Variant], x: Callable[[Variant], float]
+    name: str, group: str, line: Iterable[Variant], x: Callable[[Variant], Any]
 ) -> figures.Curve:
     line = sorted(line, key=x)
     grid, natural = (accuracies(line, measure) for measure in ("grid", "natural"))

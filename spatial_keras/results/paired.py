@@ -158,7 +158,8 @@ def compare(before: Evaluated, right: Mapping[str, np.ndarray]) -> list[Differen
         if np.isin(pair, (0, 1)).all():
             number = len(lost) + len(gained)
             p = float(stats.binomtest(len(lost), number).pvalue) if number else 1.0
-        names = ([before.names[row] for row in rows] for rows in (lost, gained))
-        ends = map(float, np.percentile(change, (2.5, 97.5)))
-        found.append(Difference(name, *map(float, pair.mean(axis=0)), *ends, *names, p))
+        only_before, only_after = ([before.names[row] for row in rows] for rows in (lost, gained))
+        low, high = map(float, np.percentile(change, (2.5, 97.5)))
+        first, second = map(float, pair.mean(axis=0))
+        found.append(Difference(name, first, second, low, high, only_before, only_after, p))
     return found

@@ -34,14 +34,15 @@ class Trial:
         """Sorts the best first: by grid, then by natural accuracy on the held-out images."""
         if self.results is None:
             return (1.0, 1.0, self.number)
-        accuracies = self.results.accuracies
-        return (-accuracies.grid, -accuracies.natural, self.number)
+        accuracies = self.results.accuracies.measured
+        return (-accuracies["grid"], -accuracies["natural"], self.number)
 
     def chosen(self, name: str) -> float:
         """Returns what was chosen for it: a flag, or the number of its search, such as "k"."""
-        if name == self.config.row.number:
-            return self.config.row.search.arguments[name]
-        return self.config.lambda_ if name == "lambda" else getattr(self.config, name)
+        row = self.config.row
+        if row.search is not None and name == row.number:
+            return row.search.arguments[name]
+        return getattr(self.config, "lambda_" if name == "lambda" else name)
 
     def measured(self) -> list[str]:
         """Returns the cells of what it found."""
@@ -94,7 +95,7 @@ class Trials:
         if "lambda" not in self.chosen:
             return []
         most = max(trial.config.steps for trial in self.trials)
-        whole = [trial for trial in self.trials if trial.config.steps == most and trial.results]
-        variants = [Variant(trial.results.setting, [trial.results]) for trial in whole]
+        found = [trial.results for trial in self.trials if trial.config.steps == most]
+        variants = [Variant(results.setting, [results]) for results in found if results]
         lines = grouped(variants, lambda variant: variant.setting.defense)
         return [curves.of_lambda(lines[name], lines[name][0].search) for name in sorted(lines)]

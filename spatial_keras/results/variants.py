@@ -53,8 +53,8 @@ class Variant:
     @property
     def search(self) -> str:
         """The search, as the paper writes it; nothing for std and std*."""
-        defense = self.defense
-        return "" if defense.method.startswith("std") else defense.search.in_paper
+        method, search = self.defense.method, self.defense.search
+        return "" if search is None or method.startswith("std") else search.in_paper
 
     @property
     def row(self) -> Row:

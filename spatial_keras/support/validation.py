@@ -68,7 +68,9 @@ def nearest(number: float | None) -> str:
     return "" if number is None else f"; the nearest allowed is {number}"
 
 
-def check_integer(name: str, value: int, low: int | None = None, high: int | None = None) -> int:
+def check_integer(
+    name: str, value: int, low: float | None = None, high: float | None = None
+) -> int:
     """Returns `value` if it is an integer in [low, high].
 
     Raises:

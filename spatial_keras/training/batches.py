@@ -61,7 +61,7 @@ def examine(x: Any, y: Any, examined: Examination) -> Any:
     """
     with assertions.in_one_line(), tf.device("CPU"):
         if isinstance(x, (tuple, list)) and y is None:
-            examine(*x[:2], examined)
+            examine(x[0], x[1] if len(x) > 1 else None, examined)
             return x
         if isinstance(x, tf.RaggedTensor):
             raise ValueError(images.RAGGED)

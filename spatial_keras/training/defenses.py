@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import string
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -133,8 +134,8 @@ class Defense:
     @property
     def number(self) -> str | None:
         """What the number in its name is, such as "k" of "wo10_kl"; None if there is none."""
-        is_named = self.search is not None and self.name.startswith(self.search.prefix)
-        return self.search.number if is_named else None
+        search = self.search
+        return search.number if search and self.name.startswith(search.prefix) else None
 
     @property
     def needs_gradient(self) -> bool:
@@ -148,7 +149,8 @@ class Defense:
 
     def with_number(self, number: int) -> Defense:
         """Returns the row with this number in its search, such as "wo3_kl" for "wo10_kl"."""
-        return get(f"{self.search.prefix}{number}_{self.name.split('_', 1)[1]}")
+        searched, _, minimized = self.name.partition("_")
+        return get(f"{searched.rstrip(string.digits)}{number}_{minimized}")
 
     def with_options(
         self, options: Mapping[str, Any], transformations: TransformationSet | None = None
@@ -223,9 +225,10 @@ def get(name: str | Defense) -> Defense:
         )
     if number == "0":
         raise ValueError(f"{kind.number} must be at least 1 in defense '{name}', got 0.")
+    arguments: dict[str, Any] = {kind.number: int(number)} if kind.number else {}
     return Defense(
         name,
-        kind(**{kind.number: int(number)} if number else {}),
+        kind(**arguments),
         cross_entropy=_SUFFIXES[suffix],
         objective=row.objective,
         cross_entropy_objective="ce" if suffix in row.apart else None,

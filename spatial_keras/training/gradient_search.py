@@ -159,9 +159,8 @@ class GradientSearch(Search):
         reference: tf.Tensor,
         start: tf.Tensor,
     ) -> tf.Tensor:
-        step_sizes = self.step_sizes
-        if step_sizes is None:
-            step_sizes = self.transformations.spacing([1] * len(self.transformations.axes)) / 4
+        quarters = self.transformations.spacing([1] * len(self.transformations.axes)) / 4
+        step_sizes = quarters if self.step_sizes is None else self.step_sizes
 
         def advance(i: tf.Tensor, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 from spatial_keras.support import compat, validation
@@ -11,7 +13,10 @@ ADDONS_NAMES = ("lamb", "novograd", "radam", "yogi")
 # These decay the weights themselves; the others leave it to the loss.
 DECOUPLED = ("sgdw", "adamw")
 
-_Schedule = tf.keras.optimizers.schedules.LearningRateSchedule
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+_Schedule: TypeAlias = tf.keras.optimizers.schedules.LearningRateSchedule
 
 
 def paper_schedule(learning_rate: float, steps: int) -> _Schedule:

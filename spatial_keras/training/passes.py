@@ -38,9 +38,10 @@ def of_step(defense: Defense, searches: bool = True) -> int:
     if defense.cross_entropy_objective:
         objectives.append(defense.cross_entropy_objective)
     gradient = _TO_THE_WEIGHTS * (natural + len(objectives))
-    if not searches:
+    search = defense.search
+    if search is None or not searches:
         return gradient
-    return gradient + sum(of_search(defense.search, objective) for objective in objectives)
+    return gradient + sum(of_search(search, objective) for objective in objectives)
 
 
 def of_training(defense: Defense, steps: int, search_from: int = 0) -> int:

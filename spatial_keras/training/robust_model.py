@@ -99,8 +99,10 @@ class RobustModel(ReportedModel):
         self.search = search
         self.cross_entropy = validation.check_name("cross_entropy", cross_entropy, CROSS_ENTROPY_ON)
         self.objective = losses.get_objective(objective)
-        self.cross_entropy_objective = cross_entropy_objective and losses.get_objective(
-            cross_entropy_objective
+        self.cross_entropy_objective = (
+            None
+            if cross_entropy_objective is None
+            else losses.get_objective(cross_entropy_objective)
         )
         self.regularizer = losses.get_regularizer(regularizer)
         self.regularizer_weight = validation.check_range(
@@ -135,8 +137,7 @@ class RobustModel(ReportedModel):
             raise ValueError(
                 "cross_entropy_objective needs a regularizer and cross_entropy 'worst' or 'both'."
             )
-        if self.search is not None:
-            self._makes_images.check(self._examined.input_shape, self.xla)
+        self._makes_images.check(self._examined.input_shape, self.xla)
 
     def build(self, input_shape: Any) -> None:
         """Has nothing to make: the classifier is built."""
@@ -217,7 +218,12 @@ class RobustModel(ReportedModel):
           labels: class numbers [batch].
           seed: two integers.
           objective: what to maximize; the model's `objective` by default.
+
+        Raises:
+          ValueError: the model has no search.
         """
+        if self.search is None:
+            raise ValueError("worst_transformations needs a model with a search, it has none.")
         images = of_batch(images, self._examined.input_shape)
         return self.search(self.logits, images, labels, objective or self.objective, seed)
 

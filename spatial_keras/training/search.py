@@ -108,6 +108,9 @@ class Search:
     @property
     def num_candidates(self) -> int:
         """How many candidates it judges for each image, or steps it takes."""
+        if self.number is None:
+            name = type(self).__name__
+            raise NotImplementedError(f"{name} has neither number nor num_candidates.")
         return self.arguments[self.number]
 
     @property

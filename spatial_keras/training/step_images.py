@@ -56,17 +56,19 @@ class StepImages:
           seed: two integers.
           step: the number of the training step; None for an evaluation, which always searches.
         """
-        made = {}
+        made, search = {}, self.search
         images = _shifted(images, 0 if step is None else self.shift, fold(seed, _SHIFT))
         if self.natural or step is None:
             made["natural"] = images
+        if search is None:
+            return made
 
         def worst(objective: losses.Objective, place: int) -> tf.Tensor:
-            found = self._parameters(classifier, images, labels, objective, fold(seed, place), step)
-            return self.search.warp(images, tf.stop_gradient(found))
+            key = fold(seed, place)
+            found = self._parameters(search, classifier, images, labels, objective, key, step)
+            return search.warp(images, tf.stop_gradient(found))
 
-        if self.search is not None:
-            made["worst"] = worst(self.objective, _SEARCH)
+        made["worst"] = worst(self.objective, _SEARCH)
         if self.cross_entropy_objective is not None:
             made["worst_for_cross_entropy"] = worst(
                 self.cross_entropy_objective, _CROSS_ENTROPY_SEARCH
@@ -80,16 +82,19 @@ class StepImages:
           input_shape: (height, width, channels) of the images, None where any.
           xla: whether the search is compiled.
         """
+        if self.search is None:
+            return
         for objective in filter(None, (self.objective, self.cross_entropy_objective)):
             self.search.check_objective(objective)
         height, width, _ = input_shape
-        if None not in (height, width):
+        if height is not None and width is not None:
             self.search.transformations.check_fits(height, width)
         if xla and self.search.warp.implementation == "op":
             raise ValueError("xla needs a warp with implementation 'gather', got 'op'.")
 
     def _parameters(
         self,
+        search: Search,
         classifier: Callable[..., tf.Tensor],
         images: tf.Tensor,
         labels: tf.Tensor,
@@ -98,13 +103,14 @@ class StepImages:
         step: tf.Tensor | None,
     ) -> tf.Tensor:
         def find() -> tf.Tensor:
-            return self.search(classifier, images, labels, objective, seed)
+            return search(classifier, images, labels, objective, seed)
 
         def draw() -> tf.Tensor:
-            return self.search.transformations.sample_batch(seed, tf.shape(images)[0])
+            return search.transformations.sample_batch(seed, tf.shape(images)[0])
 
-        always = step is None or not self.search_from
-        return find() if always else tf.cond(step < self.search_from, draw, find)
+        if step is None or not self.search_from:
+            return find()
+        return tf.cond(step < self.search_from, draw, find)
 
 
 def fold(seed: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:

@@ -163,6 +163,7 @@ def test_a_loss_of_one_number_is_refused():
     "data, message",
     [
         ((images(),), "the data must be \\(images, labels\\), got images only"),
+        (((images(),),), "the data must be \\(images, labels\\), got images only"),
         ((images(), np.eye(4)[labels()]), r"labels must be class numbers 0..2, .*, got shape"),
     ],
 )
@@ -170,6 +171,11 @@ def test_data_of_another_kind_is_refused(data, message):
     model = compiled(build("wo3_kl"))
     with pytest.raises(ValueError, match=message):
         model.fit(*data, batch_size=BATCH, verbose=0)
+
+
+def test_without_a_search_there_are_no_worst_transformations():
+    with pytest.raises(ValueError, match="needs a model with a search"):
+        build("std").worst_transformations(images(), labels(), [0, 0])
 
 
 # As Keras does.

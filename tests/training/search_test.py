@@ -17,6 +17,8 @@ SMALL = TransformationSet(3, 2, 30)
 
 
 def test_a_search_of_nothing_is_refused(classifier, batch):
+    with pytest.raises(NotImplementedError, match="^Search has neither number nor num_candidates"):
+        _ = Search().searches
     with pytest.raises(NotImplementedError, match="^Search has neither candidates nor __call__"):
         run(Search(), classifier, batch)
 

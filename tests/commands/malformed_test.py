@@ -14,7 +14,7 @@ CONFIGS = {name: command.config for name, command in commands.COMMANDS.items()}
 # Flags with which each command is right so far.
 RIGHT = {
     "train": [], "evaluate": ["--run=somewhere"], "table": ["--defenses=wo2_kl,std"], "tune": [],
-    "plot": ["--all"], "report": ["--runs=."],
+    "plot": ["--all"], "report": ["--runs=."], "zoo": [],
 }  # fmt: skip
 # Flags that have no effect, or do not go together.
 NO_EFFECT = {
@@ -40,6 +40,7 @@ NO_EFFECT = {
     ],
     "plot": ["--image=3", "--data_dir=.", "--figures=cost"],
     "report": ["--nobest_run --data_dir=.", "--compare=wo10_at,wo10_lk", "--output=a.pdf"],
+    "zoo": ["--purpose=tests"],
 }  # fmt: skip
 # What a hostile user came up with beside.
 BY_HAND = {
@@ -88,6 +89,7 @@ BY_HAND = {
         "--compare=std", "--compare=std,std", "--compare=std,wo2_kl,wo3_kl", "--compare=std,stdd",
         "--output=.html", "--output=x.html/", "--output=/dev/null/x.html", "--best_run=maybe",
     ],
+    "zoo": ["--leaderboard=a.html", "--leaderboard=/dev/null/a.md", "--cards=a.json,a.json"],
 }  # fmt: skip
 NUMBERS = (
     "nan",

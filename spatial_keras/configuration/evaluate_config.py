@@ -303,7 +303,7 @@ class EvaluateConfig(Config):
     @property
     def is_of_zoo(self) -> bool:
         """Whether the classifier is one of the zoo."""
-        return self.classifier.startswith(choices.ZOO)
+        return self.run is None and self.classifier.startswith(choices.ZOO)
 
     @property
     def classifier(self) -> str:

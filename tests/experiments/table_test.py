@@ -164,10 +164,10 @@ def test_outputs_that_are_not_finite_on_the_grid_alone_are_a_run_that_diverged(
         made = make(self, images, labels)
         grid, warp = made.grid, building.warp(self.config, xla=False)
 
-        def damaged(**options):
+        def damaged(*arguments, **options):
             if self.config.seed == 0:
-                made._judge = judge.Judge(nothing, images, labels, warp, 16)
-            return grid(**options)
+                made.judge = judge.Judge(nothing, images, labels, warp, 16)
+            return grid(*arguments, **options)
 
         monkeypatch.setattr(made, "grid", damaged)
         return made
@@ -227,7 +227,7 @@ def test_the_default_folder(tmp_path, monkeypatch):
     ("option", "message"),
     [
         ("--defenses=std,pgd2_kl --pgd_start=zero", "^S-PGD on 'kl' needs a random start"),
-        ("--defenses=std,pgd2_at --pgd_step_sizes=1,2", "^--pgd_step_sizes must be 3 numbers"),
+        ("--defenses=std,pgd2_at --pgd_step_sizes=1,2", "^--pgd_step_sizes must be 3, for tx"),
         ("--lambda=-1", "--lambda must be at least 0"),
         ("--steps=0", "--steps must be at least 1"),
         ("--optimizer=momentun", "did you mean 'momentum'"),

@@ -173,10 +173,10 @@ def test_flags_have_their_limits_and_defaults(hooks):
     assert cells["| `--schedule`"] == ["`paper`, `cosine`", "`paper` |"]
     assert cells["| `--seed`"] == ["integer, 0 to 2147483647", "`0` |"]
     assert cells["| `--search_from`"] == ["number, at least 0, below 1", "`0.0` |"]
-    assert cells["| `--grid_counts`"] == ["integers with commas between, at least 1", " |"]
+    assert cells["| `--grid_counts`"] == ["some integers with commas between, at least 1", " |"]
 
 
 def test_a_command_with_the_flags_of_train_says_what_differs(hooks):
     text = hooks.command_flags("tune")
     assert "except `--test_images`, `--epochs` and `--profile_steps`" in text
-    assert "`--model=resnet8`, `--width=0.5` and `--steps=800`" in text
+    assert "by default `--model=resnet8` and `--steps=800`" in text

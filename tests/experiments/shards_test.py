@@ -52,7 +52,7 @@ def parts(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("parts")
     for number in (3, 1, 2):
         report = run(model, folder / "a.json", map=True, shard=f"{number}/3")
-        assert len(report.labels) == len(range(number - 1, IMAGES, 3))
+        assert len(report.sample.labels) == len(range(number - 1, IMAGES, 3))
     assert [file.name for file in folder.iterdir()] == ["a_parts"]
     return folder
 
@@ -96,7 +96,7 @@ def test_parts_give_what_the_undivided_evaluation_gives(model, folder, tmp_path)
         found = merged.outcomes[name]
         assert (type(found), found.passes) == (type(outcome), outcome.passes)
         assert found.right.dtype == outcome.right.dtype
-    np.testing.assert_array_equal(merged.labels, expected.labels)
+    np.testing.assert_array_equal(merged.sample.labels, expected.sample.labels)
     for name in ("grid", "margins", "losses"):
         arrays = (np.load(place / "a_map" / f"{name}.npy") for place in (folder, whole))
         np.testing.assert_allclose(*arrays, atol=1e-5)

@@ -12,7 +12,7 @@ import numpy as np
 
 from spatial_keras.results import paired
 from spatial_keras.results.folders import FLAGS_FILE
-from spatial_keras.support import files, tables
+from spatial_keras.support import files
 
 # The JSON file of an evaluation of a run, within the run's folder.
 OF_RUN = "evaluation.json"
@@ -63,13 +63,13 @@ def read(path: pathlib.Path) -> Evaluated:
     with files.failures_in_one_line(f"evaluation '{path}' cannot be read"):
         found = json.loads(files.regular(path).read_text(encoding="utf-8"))
         _check(found)
-        text = files.regular(path.with_suffix(".csv")).read_text(encoding="utf-8")
-        rows = sorted(tables.from_csv(text), key=lambda row: int(row["image"]))
+        rows = paired.read_rows(path)
         names = list(rows[0])
         axes = names[names.index(_BEFORE_AXES) + 1 : names.index(_AFTER_AXES)]
         smallest = {name: _column(rows, name) for name in axes}
         labels = tuple(row["label"] for row in rows)
-    return Evaluated(path, found, labels, paired.read(path), smallest)
+        paired.check_images(found)
+        return Evaluated(path, found, labels, paired.of_rows(path, found, rows), smallest)
 
 
 def _column(rows: list[dict[str, str]], name: str) -> np.ndarray:

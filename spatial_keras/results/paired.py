@@ -78,21 +78,50 @@ def read(path: pathlib.Path) -> Evaluated:
         found = json.loads(files.regular(path, _MOST_BYTES).read_text(encoding="utf-8"))
         if not isinstance(found, dict) or not isinstance(found.get("measures"), dict):
             raise ValueError("it is none that evaluate wrote")
-        if "pixels" not in found:
-            raise ValueError("it does not say of which images it is: evaluate again")
-        csv = files.regular(path.with_suffix(".csv"), _MOST_BYTES)
-        rows = tables.from_csv(csv.read_text(encoding="utf-8"))
-        rows.sort(key=lambda row: int(row["image"]))
-        right = {
-            name: np.array([float(row[f"{name}_right"]) for row in rows])
-            for name in found["measures"]
-        }
-        if not all(((values >= 0) & (values <= 1)).all() for values in right.values()):
-            raise ValueError("its CSV file has accuracies that cannot be")
-        texts = (found["pixels"], found["transformations"])
-        if not all(isinstance(text, str) for text in (*texts, *found["flags"].values())):
-            raise TypeError("it has values that are no texts")
-        return Evaluated(f"'{path}'", *texts, found["flags"], [row["name"] for row in rows], right)
+        check_images(found)
+        return of_rows(path, found, read_rows(path, _MOST_BYTES))
+
+
+def check_images(found: Mapping[str, Any]) -> None:
+    """Raises ValueError if what an evaluation wrote does not say of which images it is."""
+    if "pixels" not in found:
+        raise ValueError("it does not say of which images it is: evaluate again")
+
+
+def read_rows(path: pathlib.Path, most_bytes: int = files.MOST_TEXT) -> list[dict[str, str]]:
+    """Returns the lines of the CSV file beside an evaluation's JSON file, by the images' numbers.
+
+    Args:
+      path: the JSON file.
+      most_bytes: that the CSV file may have.
+    """
+    csv = files.regular(path.with_suffix(".csv"), most_bytes)
+    rows = tables.from_csv(csv.read_text(encoding="utf-8"))
+    return sorted(rows, key=lambda row: int(row["image"]))
+
+
+def of_rows(
+    path: pathlib.Path, found: Mapping[str, Any], rows: Sequence[Mapping[str, str]]
+) -> Evaluated:
+    """Returns what an evaluation says of each image, once its files are read.
+
+    Args:
+      path: its JSON file.
+      found: what is in that.
+      rows: the lines of the CSV file.
+
+    Raises:
+      ValueError, TypeError: they hold what cannot be.
+    """
+    right = {
+        name: np.array([float(row[f"{name}_right"]) for row in rows]) for name in found["measures"]
+    }
+    if not all(((values >= 0) & (values <= 1)).all() for values in right.values()):
+        raise ValueError("its CSV file has accuracies that cannot be")
+    texts = (found["pixels"], found["transformations"])
+    if not all(isinstance(text, str) for text in (*texts, *found["flags"].values())):
+        raise TypeError("it has values that are no texts")
+    return Evaluated(f"'{path}'", *texts, found["flags"], [row["name"] for row in rows], right)
 
 
 @dataclasses.dataclass(frozen=True)

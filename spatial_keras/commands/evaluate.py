@@ -12,7 +12,7 @@ from rich.text import Text
 
 from spatial_keras.commands import running
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
-from spatial_keras.evaluation import Report
+from spatial_keras.evaluation import Report, image_table
 from spatial_keras.experiments import evaluate
 from spatial_keras.support import files, tables
 
@@ -113,6 +113,6 @@ def worst(report: Report) -> Table:
     rows = np.flatnonzero(found["size"] > 0)[:_MOST_ROWS]
     for row in rows:
         texts = (str(found[name][row]) for name in ("name", "label", "prediction_there"))
-        caption = box.caption([found[axis.name][row] for axis in box.axes]).replace("\n", ", ")
-        table.add_row(*(escape(files.presentable(text)) for text in texts), caption)
+        under = image_table.under(found, row, box)
+        table.add_row(*(escape(files.presentable(text)) for text in texts), under)
     return table

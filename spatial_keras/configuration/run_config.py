@@ -80,14 +80,8 @@ class RunConfig(RunOptions):
             )
 
     def _check_network(self) -> None:
-        kinds = {
-            "a model from a file": self.is_model_file,
-            "a classifier of the zoo": self.is_of_zoo,
-            "a network of Keras's": self.is_application,
-        }
-        kind = next((kind for kind, found in kinds.items() if found), None)
-        if kind and self.width != _FIELDS["width"].default:
-            raise ValueError(f"--width has no effect on {kind}.")
+        if self.made_elsewhere and self.width != _FIELDS["width"].default:
+            raise ValueError(f"--width has no effect on {self.made_elsewhere}.")
         if self.weights is not None and not self.is_application:
             raise ValueError("--weights is for --model=keras:NAME alone.")
         if self.unsafe and not self.is_model_file:
@@ -142,6 +136,16 @@ class RunConfig(RunOptions):
     def is_of_zoo(self) -> bool:
         """Whether the network is a classifier of the zoo."""
         return self.model.startswith(choices.ZOO)
+
+    @property
+    def made_elsewhere(self) -> str | None:
+        """What the network is, in words, where it is none of `models`, of a width to choose."""
+        kinds = {
+            "a model from a file": self.is_model_file,
+            "a classifier of the zoo": self.is_of_zoo,
+            "a network of Keras's": self.is_application,
+        }
+        return next((kind for kind, found in kinds.items() if found), None)
 
     @property
     def is_folder(self) -> bool:

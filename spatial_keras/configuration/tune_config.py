@@ -145,8 +145,7 @@ class TuneConfig(Config):
         """The configuration of a trial, before anything is chosen."""
         run, width = self.run, self.width
         if width is None:
-            without = run.is_model_file or run.is_application or run.is_of_zoo
-            width = run.width if without else WIDTH
+            width = run.width if run.made_elsewhere else WIDTH
         return dataclasses.replace(
             run, width=width, validation_images=self.validation_images, output_dir=None
         )

@@ -192,7 +192,7 @@ class Evaluator:
         counts: Sequence[int] | None = None,
         natural: Outcome | None = None,
         partial: str | os.PathLike | None = None,
-        on_progress: grid.OnProgress | None = None,
+        on_progress: OnProgress | None = None,
     ) -> GridOutcome:
         """Counts an image as right if it is right at all points of a grid over S ("rob").
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spatial_keras.evaluation.intervals import largest_share
+from spatial_keras.geometry.transformations import TransformationSet
 
 if TYPE_CHECKING:
     from spatial_keras.evaluation.outcome import Outcome
@@ -68,6 +69,12 @@ def smallest(outcomes: Sequence[Outcome]) -> tuple[np.ndarray, np.ndarray]:
         ]
     )
     return sizes.min(axis=0), sizes.argmin(axis=0)
+
+
+def under(table: Mapping[str, np.ndarray], row: int, transformations: TransformationSet) -> str:
+    """Returns the transformation in a row of the columns in words, e.g. "+1.5, +0.0 px, -10°"."""
+    parameters = [table[axis.name][row] for axis in transformations.axes]
+    return transformations.caption(parameters).replace("\n", ", ")
 
 
 def draws(outcome: Outcome) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.evaluation import gate
+from spatial_keras.evaluation import gate, image_table
 from spatial_keras.evaluation.evaluator import Evaluator
 from spatial_keras.evaluation.summary import Report
 from spatial_keras.support import validation
@@ -74,8 +74,7 @@ def worst(report: Report, number: int) -> list[str]:
     table, box = report.table(), report.sample.transformations
     lines = []
     for row in np.flatnonzero(~table["survives"])[:number]:
-        parameters = [table[axis.name][row] for axis in box.axes]
-        under = box.caption(parameters).replace("\n", ", ") if table["size"][row] else "no change"
+        under = image_table.under(table, row, box) if table["size"][row] else "no change"
         lines.append(
             f"image {table['name'][row]}, of class {table['label'][row]}, is taken for "
             f"{table['prediction_there'][row]} under {under}"

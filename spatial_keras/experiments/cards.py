@@ -31,7 +31,7 @@ def of_run(folder: str | os.PathLike) -> Card:
     if results is None:
         raise ValueError(f"'{folder}' is not the folder of a finished run.")
     config = results.config
-    if config.is_model_file or config.is_of_zoo or config.is_application:
+    if config.made_elsewhere:
         raise ValueError(f"the zoo takes networks of its own by name, not '{config.model}'.")
     return Card(
         f"{config.dataset_name}_{config.model}_{config.defense}",

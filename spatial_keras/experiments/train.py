@@ -57,7 +57,8 @@ class Experiment:
     checkpoints: checkpoints.Checkpoints
     results: Results | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
-    _worst: np.ndarray | None = dataclasses.field(default=None, init=False)
+    # Of the test images, the worst transformations found in their evaluation.
+    _worst: np.ndarray = dataclasses.field(init=False)
 
     def state(self) -> list[str]:
         """Returns a line on how far the run has come, for people; none if it has not begun."""
@@ -205,10 +206,7 @@ class Experiment:
             raise DivergedError(f"after step {self.checkpoints.step} {error}") from error
 
     def _draw_examples(self) -> None:
-        worst = self._worst
-        if worst is None:
-            return
-        labels = self.dataset.test_labels[: len(worst)]
+        labels = self.dataset.test_labels[: len(self._worst)]
         chosen = data.across_classes(labels, _EXAMPLES)
         images = np.stack([self.dataset.test_images[number] for number in chosen])
         figure = examples.draw(
@@ -217,7 +215,7 @@ class Experiment:
             building.warp(self.config, xla=False),
             images,
             labels[chosen],
-            worst[chosen],
+            self._worst[chosen],
             self.dataset.class_names,
         )
         content = figures.to_png(figure)

@@ -122,10 +122,10 @@ class Page:
 
     def _section(self, name: str, runs: _Runs, say: Callable[[str], Any]) -> markup.Section:
         """Returns what there is to say of runs that can be compared."""
-        pictures, left_out = self._figures(runs)
+        best = _best(runs) if self.config.best_run else None
+        pictures, left_out = self._figures(runs, best)
         for line in left_out:
             say(f"left out: {line}")
-        best = _best(runs) if self.config.best_run else None
         details = [
             self._details(run, results, self._evaluation(run, run == best, say))
             for run, results in runs.items()
@@ -134,10 +134,11 @@ class Page:
             name or "Results", *_results(runs), _common(runs), pictures, left_out, details
         )
 
-    def _figures(self, runs: _Runs) -> tuple[list[markup.Picture], list[str]]:
+    def _figures(
+        self, runs: _Runs, best: pathlib.Path | None
+    ) -> tuple[list[markup.Picture], list[str]]:
         """Returns the figures, and of each that cannot be drawn the reason."""
         captions, pictures, left_out = _OF_RUNS, [], []
-        best = _best(runs) if self.config.best_run else None
         of_best: dict[str, Any] = {}
         if best:
             captions = {**_OF_RUNS, **_OF_CLASSIFIER}
@@ -221,7 +222,8 @@ def _results(runs: _Runs) -> tuple[list[str], list[list[str]], list[tuple[int, i
 
 
 def _grid_accuracy(variant: variants.Variant) -> float:
-    return float(np.mean([100 * results.accuracies.measured["grid"] for results in variant.runs]))
+    mean, _ = variant.row.statistics("grid")
+    return 0.0 if mean is None else mean
 
 
 def _common(runs: _Runs) -> list[str]:

@@ -72,9 +72,9 @@ def points_of(
       counts: these numbers; the axes' own by default.
 
     Raises:
-      TypeError, ValueError: see `grid_search.points_of`.
+      TypeError, ValueError: see `grid_search.counts_of`.
     """
-    counts = grid_search.points_of(transformations, counts)
+    counts = grid_search.counts_of(transformations, counts)
     return counts, transformations.grid(counts)
 
 

@@ -44,5 +44,5 @@ def select(config: RunConfig, images: data.Dataset) -> data.Dataset:
     size = images.input_shape[:2]
     box = building.transformations(config, *size)
     box.check_fits(*size)
-    grid_search.points_of(box, config.test_grid_counts)  # the last thing that a run does
+    grid_search.counts_of(box, config.test_grid_counts)  # the last thing that a run does
     return images

@@ -30,7 +30,7 @@ def check_counts(name: str, counts: Sequence[int]) -> None:
         )
 
 
-def points_of(transformations: TransformationSet, counts: Sequence[int] | None) -> tuple[int, ...]:
+def counts_of(transformations: TransformationSet, counts: Sequence[int] | None) -> tuple[int, ...]:
     """Returns the numbers of points along the axes of S, by default the axes' own.
 
     Raises:
@@ -88,7 +88,7 @@ class GridSearch(Search):
         candidates_per_pass: int = 10,
     ) -> None:
         super().__init__(transformations, warp)
-        check_counts("counts", points_of(self.transformations, counts))
+        check_counts("counts", counts_of(self.transformations, counts))
         self.counts = None if counts is None else tuple(counts)
         self.candidates_per_pass = validation.check_integer(
             "candidates_per_pass", candidates_per_pass, 1

@@ -31,11 +31,13 @@ def of_run(folder: str | os.PathLike) -> Card:
     if results is None:
         raise ValueError(f"'{folder}' is not the folder of a finished run.")
     config = results.config
-    if config.made_elsewhere:
-        raise ValueError(f"the zoo takes networks of its own by name, not '{config.model}'.")
+    network = _network(config)
+    name = f"{config.dataset_name}_{network['name']}_{config.defense}"
+    if config.model == f"{choices.ZOO}{name}":
+        raise ValueError(f"the run went on from '{name}' of the zoo, whose place it would take.")
     return Card(
-        f"{config.dataset_name}_{config.model}_{config.defense}",
-        network={"name": config.model, "width": config.width},
+        name,
+        network=network,
         data=data_of(config.dataset_name),
         training={
             "command": _command("train", RunConfig(), config),
@@ -91,6 +93,15 @@ def pack(folder: str | os.PathLike, purpose: str = "") -> Card:
         "input_shape": classifier.input_shape[1:],
     }
     return zoo.pack(classifier, dataclasses.replace(known, purpose=purpose, network=network))
+
+
+def _network(config: RunConfig) -> dict[str, Any]:
+    """Returns the arguments of `models.get`; those of a classifier of the zoo are in its card."""
+    if config.is_of_zoo:
+        return zoo.card(config.model.removeprefix(choices.ZOO)).network
+    if config.made_elsewhere:
+        raise ValueError(f"the zoo takes networks of its own by name, not '{config.model}'.")
+    return {"name": config.model, "width": config.width}
 
 
 def _command(name: str, default: options.Config, config: options.Config, *subject: str) -> str:

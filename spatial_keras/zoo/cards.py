@@ -16,6 +16,10 @@ SOURCES = {
         "1998), https://archive.ics.uci.edu/dataset/80, enlarged from 8x8 to 32x32",
         "CC BY 4.0",
     ),
+    "cifar10": (
+        "CIFAR-10 (A. Krizhevsky, 2009), https://www.cs.toronto.edu/~kriz/cifar.html",
+        "none stated by its author",
+    ),
 }
 
 

@@ -88,6 +88,17 @@ def test_training_goes_on_from_a_classifier_of_the_zoo(folder, tmp_path, monkeyp
     ):
         np.testing.assert_array_equal(found, packed)
     run.folder.close()
-    write(tmp_path / "next", results(model=config.model, width="1.0"))
-    with pytest.raises(ValueError, match="networks of its own by name, not 'zoo:"):
-        cards.pack(tmp_path / "next")
+    write(tmp_path / "next", results(model=config.model, width="1.0", defense="wo10_at"))
+    card = cards.of_run(tmp_path / "next")
+    assert card.name == "digits_resnet8_wo10_at"
+    assert card.network == zoo.card("digits_resnet8_wo2_kl").network
+    assert f"train {model} --" in card.training["command"]
+    write(tmp_path / "same", results(model=config.model, width="1.0", defense="wo2_kl"))
+    with pytest.raises(ValueError, match="went on from 'digits_resnet8_wo2_kl' of the zoo"):
+        cards.of_run(tmp_path / "same")
+
+
+def test_a_network_without_a_name_is_not_of_the_zoo(tmp_path):
+    write(tmp_path / "run", results(model="mine.keras", width="1.0"))
+    with pytest.raises(ValueError, match="networks of its own by name, not 'mine.keras'"):
+        cards.of_run(tmp_path / "run")

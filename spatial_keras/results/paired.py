@@ -154,7 +154,7 @@ class Difference:
         before, after = (tables.rounded(100 * each, 1) for each in (self.before, self.after))
         low, high = (tables.rounded(100 * each, 1) for each in (self.low, self.high))
         by = tables.rounded(100 * (self.after - self.before), 1, "+")
-        counts = f"loses {len(self.lost)} images, gains {len(self.gained)}"
+        counts = f"loses {len(self.lost)}, gains {len(self.gained)} images"
         of_test = "" if self.p is None else f" (p = {self.p:.2g})"
         change = f"{before}% -> {after}%, {by} ({low} to {high}) points"
         return f"{self.measure}: {change}; {counts}{of_test}"

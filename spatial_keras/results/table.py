@@ -63,7 +63,7 @@ class Row:
         texts = []
         for measure, (_, decimals) in COLUMNS.items():
             mean, error = (number(value, decimals) for value in self.statistics(measure))
-            texts.append(NONE if mean == NONE else f"{mean} ± {error}")
+            texts.append(mean if error == NONE else f"{mean} ± {error}")
         missing = {"diverged": self.diverged, "at work": self.unfinished, "damaged": self.damaged}
         states = [f"({state}: {in_words(seeds)})" for state, seeds in missing.items() if seeds]
         return [self.name, *texts, " ".join([str(len(self.runs)), *states])]

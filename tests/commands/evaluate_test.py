@@ -65,7 +65,7 @@ def test_gates_and_comparisons_end_with_exit_code_1(model, tmp_path):
     assert compared.returncode == 1
     (line,) = [line for line in compared.stderr.splitlines() if line.startswith("failed: ")]
     assert line.startswith("failed: grid: ") and line.endswith("below 100.0%")
-    assert "+0.0 (0.0 to 0.0) points; loses 0 images, gains 0" in compared.stdout
+    assert "+0.0 (0.0 to 0.0) points; loses 0, gains 0 images" in compared.stdout
     found = json.loads((tmp_path / "after.json").read_text())
     names = [each["measure"] for each in found["comparison"]["differences"]]
     assert names == ["natural", "grid"] and found["verdict"] in (tmp_path / "a.md").read_text()

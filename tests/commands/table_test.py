@@ -40,7 +40,7 @@ def test_a_table_killed_within_its_second_run_resumes_there(tmp_path):
     assert "run 1 of 2: std, seed 0, finished before" in resumed.stderr
     assert "run 2 of 2: wo2_at, seed 0\nContinuing from step" in resumed.stderr
     assert (first / "results.json").stat().st_mtime_ns == finished
-    assert "Defenses on digits" in resumed.stdout and "± -" in resumed.stdout
+    assert "Defenses on digits" in resumed.stdout
     text = (tmp_path / "table.md").read_text()
     assert f"--output_dir={tmp_path}" in text
 

@@ -40,7 +40,7 @@ def test_each_image_is_paired_with_itself(tmp_path):
     half = 1.96 * difference.std() / 10
     np.testing.assert_allclose([grid.low, grid.high], [0.16 - half, 0.16 + half], atol=0.01)
     assert grid.text.startswith("grid: 60.0% -> 76.0%, +16.0 (")
-    assert "loses 4 images, gains 20 (p = 0.0015)" in grid.text
+    assert "loses 4, gains 20 images (p = 0.0015)" in grid.text
     assert not grid.is_worse(0) and random.is_worse(0.24) and not random.is_worse(0.25)
     assert random.p is None
     json.dumps(grid.to_dict())

@@ -46,7 +46,7 @@ def test_the_table_as_markdown_and_csv():
         "| --- | --- | --- | --- | --- | --- |",
         # The standard errors are 10 / sqrt(3), 0, 5 / sqrt(3) and 1 / sqrt(3).
         "| std | 60.00 ± 5.77 | 25.00 ± 0.00 | 5.00 ± 2.89 | 1.5000 ± 0.5774 | 3 |",
-        "| std_star | 50.00 ± - | 25.00 ± - | 0.00 ± - | 0.5000 ± - | 1 (diverged: seeds 1, 2) |",
+        "| std_star | 50.00 | 25.00 | 0.00 | 0.5000 | 1 (diverged: seeds 1, 2) |",
         "| wo1_at | - | - | - | - | 0 (diverged: seed 0) (at work: seed 1) (damaged: seeds 2, 3) |",
         "",
         "Caption.",

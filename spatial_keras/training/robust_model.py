@@ -182,7 +182,8 @@ class RobustModel(ReportedModel):
         terms, logits, gradients = self._compiled(self._gradients)(made, labels, weights)
         compat.apply_gradients(self.optimizer, gradients, self.classifier.trainable_variables)
         replicas.average(self.classifier.non_trainable_variables)
-        self.train_steps.assign_add(1)
+        with tf.control_dependencies([images]):  # a batch that cannot be read is no step
+            self.train_steps.assign_add(1)
         return self._report(images, labels, weights, terms, logits)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:

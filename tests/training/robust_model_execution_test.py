@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -77,6 +78,23 @@ def test_several_steps_in_one_execution():
     for model in models:
         model.fit(images(12), labels(12), batch_size=3, shuffle=False, verbose=0)
     assert_weights_equal(*models, atol=1e-6)
+
+
+def test_a_batch_that_cannot_be_read_is_no_step():
+    def read(row):
+        time.sleep(0.2 * int(row))  # the step could be counted meanwhile
+        if row:
+            raise OSError("no such sector")
+        return np.float32(images(2)), np.int32(labels(2))
+
+    def shaped(row):
+        some, classes = tf.numpy_function(read, [row], [tf.float32, tf.int32])
+        return tf.ensure_shape(some, [2, *images(1).shape[1:]]), tf.ensure_shape(classes, [2])
+
+    model = compiled(build("std"), run_eagerly=False)
+    with pytest.raises(tf.errors.OpError, match="no such sector"):
+        model.fit(tf.data.Dataset.range(2).map(shaped), epochs=1, steps_per_epoch=2, verbose=0)
+    assert int(tf.keras.backend.get_value(model.train_steps)) == 1
 
 
 # Determinism.

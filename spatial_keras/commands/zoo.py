@@ -31,5 +31,5 @@ def main(config: ZooConfig) -> None:
     for card in leaderboard.ranked(found):
         names = (Text(files.presentable(text)) for text in (card.name, card.data.get("name", "-")))
         shown = (leaderboard.accuracy(card, name) for name in leaderboard.MEASURES)
-        table.add_row(*names, *(text.split()[0] for text in shown))  # without the interval
+        table.add_row(*names, *shown)
     running.show(table, *written)

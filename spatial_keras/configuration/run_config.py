@@ -111,8 +111,9 @@ class RunConfig(RunOptions):
     @property
     def name(self) -> str:
         """The name of the run's folder within that of the data set."""
-        model = pathlib.Path(self.model).stem if self.is_model_file else self.model
-        model = model.removeprefix(choices.APPLICATION).removeprefix(choices.ZOO)
+        # Of "keras:NAME" and "zoo:NAME" the name.
+        kind_and_name = self.model.rpartition(":")
+        model = pathlib.Path(self.model).stem if self.is_model_file else kind_and_name[2]
         return f"{model}_{self.defense}_seed{self.seed}"
 
     @property

@@ -75,7 +75,7 @@ def load_classifier(model: str, unsafe: bool = False) -> Callable[..., tf.Tensor
       unsafe: as for `evaluation.load`.
     """
     if model.startswith(choices.ZOO):
-        return zoo.load(model.removeprefix(choices.ZOO))
+        return zoo.load(model)
     return evaluation.load(model, unsafe)
 
 

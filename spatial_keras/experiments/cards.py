@@ -9,7 +9,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from spatial_keras import evaluation, zoo
-from spatial_keras.configuration import choices, options
+from spatial_keras.configuration import options
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.evaluation import Report
@@ -54,7 +54,7 @@ def of_evaluation(measured: Evaluation, report: Report) -> Card:
     """Returns the card of the classifier that was evaluated, with what was measured."""
     config, subject, evaluator = measured.config, measured.subject, measured.evaluator
     if config.is_of_zoo:
-        known = zoo.card(config.classifier.removeprefix(choices.ZOO))
+        known = zoo.card(config.classifier)
         subject_flag = f"--model={config.model}"
     elif config.run is not None and (pathlib.Path(config.run) / folders.RESULTS_FILE).exists():
         known, subject_flag = of_run(config.run), f"--run={config.run}"

@@ -17,7 +17,6 @@ import numpy as np
 
 from spatial_keras import data, evaluation, zoo
 from spatial_keras.classifiers.loading import fingerprint
-from spatial_keras.configuration import choices
 from spatial_keras.configuration.evaluate_config import MEASURES, EvaluateConfig
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.shard import WHOLE
@@ -186,6 +185,7 @@ class Evaluation:
 
     def _claim_partial(self) -> None:
         """Makes the folder of what is measured already; with --resume it may have been there."""
+        files.check_tree(self._partial, links=False)
         identity = json.dumps(self._settings, indent=2)
         file = self._partial / shards.SETTINGS_FILE
         files.sweep(self.output.parent)
@@ -268,7 +268,7 @@ def prepare(config: EvaluateConfig) -> Evaluation:
         else:
             classifier, state = building.load_classifier(config.classifier, config.unsafe), {}
             if config.dataset is None:
-                trained_on = zoo.card(config.classifier.removeprefix(choices.ZOO)).data["name"]
+                trained_on = zoo.card(config.classifier).data["name"]
                 config = dataclasses.replace(config, dataset=trained_on)
     images = image_sets.load(config)
     if config.limit is not None:

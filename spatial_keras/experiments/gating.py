@@ -52,9 +52,9 @@ class Passing:
         config = self.config
         if config.junit is not None:
             text = gate.junit(self.gates, self.title, self.failures, self.report.verdict)
-            _write(config.junit, text)
+            files.write_text(pathlib.Path(config.junit), text)
         if config.markdown is not None:
-            _write(config.markdown, self.markdown())
+            files.write_text(pathlib.Path(config.markdown), self.markdown())
 
     def markdown(self) -> str:
         """Returns all in Markdown: verdict, measures, differences, classes, the worst images."""
@@ -64,35 +64,23 @@ class Passing:
             for one in self.gates
         ]
         measures = tables.markdown(["measure", "accuracy (95%)", "asked", ""], rows)
-        parts = [f"### {_plain(self.title)}", _plain(report.verdict), measures]
+        parts = [f"### {tables.escaped(self.title)}", tables.escaped(report.verdict), measures]
         if self.differences:
-            parts.append("\n".join(f"- {_plain(each.text)}" for each in self.differences))
+            parts.append("\n".join(f"- {tables.escaped(each.text)}" for each in self.differences))
         classes = [
             [
-                _plain(name),
+                tables.escaped(name),
                 str(row["images"]),
                 *(tables.percent(row[key]) for key in report.outcomes),
             ]
             for name, row in report.per_class().items()
         ]
         parts.append(tables.markdown(["class", "images", *report.outcomes], classes))
-        parts.append("\n".join(f"- {_plain(line)}" for line in testing.worst(report, _NAMED)))
+        parts.append(
+            "\n".join(f"- {tables.escaped(line)}" for line in testing.worst(report, _NAMED))
+        )
         return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _asked(one: gate.Gate) -> str:
     return "" if one.least is None else f"{tables.rounded(100 * one.least, 1)}%"
-
-
-def _plain(text: str) -> str:
-    """Returns a text that Markdown shows as it is."""
-    shown = files.presentable(text)
-    for mark in "\\`*_[]|#~":
-        shown = shown.replace(mark, f"\\{mark}")
-    return shown.replace("&", "&amp;").replace("<", "&lt;")
-
-
-def _write(path: str, text: str) -> None:
-    file = pathlib.Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    files.write_text(file, text)

@@ -40,6 +40,7 @@ def all_of(output: pathlib.Path) -> list[Shard]:
       ValueError: parts are missing, or there are those of several wholes.
     """
     folder = _folder(output)
+    files.check_tree(folder)
     names = (_NAME.fullmatch(file.name) for file in folder.glob("part-*"))
     found = {Shard(int(name[1]), int(name[2])) for name in names if name}
     counts = sorted({shard.count for shard in found})

@@ -64,7 +64,6 @@ class Page:
         part = section(self.found, say, self.config.data_dir)
         made = datetime.datetime.now().astimezone().replace(microsecond=0)
         file = self.config.file
-        file.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(file, markup.page(part.title, made, evaluation=part))
         return file
 

@@ -28,14 +28,16 @@ Not measured here. Networks, training and grids differ from ours, and from each 
 """
 
 
-def accuracy(card: Card, measure: str) -> str:
+def accuracy(card: Card, measure: str, key: str = "accuracy") -> str:
+    """Returns an accuracy, or an end of its interval, in %, such as "91.9"; "-" without."""
+    found = card.measures.get(measure)
+    return "-" if found is None else tables.rounded(100 * found[key], 1)
+
+
+def _with_interval(card: Card, measure: str) -> str:
     """Returns an accuracy in % with its interval, such as "91.9 (88.7 to 94.3)"; "-" without."""
-    if measure not in card.measures:
-        return "-"
-    mean, low, high = (
-        tables.rounded(100 * card.measures[measure][key], 1) for key in ("accuracy", "low", "high")
-    )
-    return f"{mean} ({low} to {high})"
+    mean, low, high = (accuracy(card, measure, key) for key in ("accuracy", "low", "high"))
+    return mean if mean == "-" else f"{mean} ({low} to {high})"
 
 
 def ranked(cards: Sequence[Card]) -> list[Card]:
@@ -55,14 +57,14 @@ def markdown(cards: Sequence[Card]) -> str:
         header = ["classifier", "defense", *(f"{name}, %" for name in MEASURES), "steps"]
         rows = [
             [
-                f"`{_escaped(card.name)}`",
-                _escaped(str(card.training.get("defense", "-"))),
-                *(accuracy(card, measure) for measure in MEASURES),
+                tables.escaped(card.name),
+                tables.escaped(str(card.training.get("defense", "-"))),
+                *(_with_interval(card, measure) for measure in MEASURES),
                 str(card.training.get("steps", "-")),
             ]
             for card in members
         ]
-        parts.append(f"## {_escaped(task)}\n\n{tables.markdown(header, rows)}\n")
+        parts.append(f"## {tables.escaped(task)}\n\n{tables.markdown(header, rows)}\n")
     parts.append(_THEIRS)
     for group in json.loads(_PUBLISHED.read_text(encoding="utf-8")):
         rows = [[name, f"{natural:.1f}", f"{grid:.1f}"] for name, natural, grid in group["rows"]]
@@ -76,11 +78,3 @@ def _task(card: Card) -> str:
     images = next((int(one["images"]) for one in card.measures.values()), 0)
     box = card.evaluation.get("transformations", "nothing measured")
     return f"{card.data.get('name', '-')}, {images:,} images, {box}"
-
-
-def _escaped(text: str) -> str:
-    """Returns a text of a card as one line that ends no cell and begins no tag."""
-    text = " ".join(text.split())
-    for mark, entity in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;"), ("`", "&#96;")):
-        text = text.replace(mark, entity)
-    return text

@@ -95,7 +95,6 @@ class Page:
         text = markup.page(
             _title(runs.finished), made, sections, unfinished, runs.damaged, self.compared
         )
-        file.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(file, text)
         files.write_text(self.csv, runs_csv.to_csv(runs.finished.values()))
         return file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import pathlib
 import platform
@@ -43,7 +44,7 @@ def write(path: pathlib.Path, write_to: Callable[[pathlib.Path], Any]) -> None:
     """Has `write_to(temporary)` write a file, then gives it its name.
 
     Args:
-      path: the file.
+      path: the file, whose folder is made if it does not exist.
       write_to: writes to the path it is given, which ends like `path`.
 
     Raises:
@@ -53,6 +54,7 @@ def write(path: pathlib.Path, write_to: Callable[[pathlib.Path], Any]) -> None:
     temporary = path.with_name(f".partial-{os.getpid()}@{_node()}-{path.name}")
     with failures_named(path):
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_to(temporary)
             os.replace(temporary, path)
         except BaseException:
@@ -121,18 +123,26 @@ def regular(
     return pathlib.Path(path)
 
 
-def check_tree(folder: pathlib.Path) -> None:
+def check_tree(folder: pathlib.Path, links: bool = True) -> None:
     """Raises ReadError if a folder that is not one's own holds anything but files and folders.
 
     Through a link one would read and write elsewhere, and a pipe or a device has no end.
+
+    Args:
+      folder: which need not exist.
+      links: whether the folder itself may be a link.
     """
-    for place, folders, names in os.walk(folder):
-        for path in (pathlib.Path(place, name) for name in (*folders, *names)):
-            with contextlib.suppress(FileNotFoundError):  # another process has just removed it
-                mode = path.lstat().st_mode
-                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                    kind = "a link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
-                    raise ReadError(f"'{path}' is {kind}: nothing in '{folder}' is used.")
+    within = (
+        pathlib.Path(place, name)
+        for place, folders, names in os.walk(folder)
+        for name in (*folders, *names)
+    )
+    for path in itertools.chain([] if links else [folder], within):
+        with contextlib.suppress(FileNotFoundError):  # another process has just removed it
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                kind = "a link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
+                raise ReadError(f"'{path}' is {kind}: nothing in '{folder}' is used.")
 
 
 def read_arrays(path: str | os.PathLike, most_bytes: int) -> dict[str, np.ndarray]:

@@ -9,6 +9,8 @@ import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from spatial_keras.support import files
+
 # What spreadsheets take for the beginning of a formula.
 _FORMULA = tuple("=+-@\t\r")
 # Binary fractions have noise from about the 16th digit on; what people mean has none.
@@ -46,6 +48,16 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Returns a table in Markdown, without a last line break."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def escaped(text: str) -> str:
+    """Returns a text as one line that Markdown shows as it is, in a table too."""
+    shown = files.presentable(" ".join(text.split()))
+    for mark in "\\`*_[]|#":
+        shown = shown.replace(mark, f"\\{mark}")
+    for mark, entity in (("&", "&amp;"), ("<", "&lt;"), ("~", "&#126;")):
+        shown = shown.replace(mark, entity)
+    return shown
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:

@@ -15,6 +15,8 @@ from spatial_keras.support import files, validation
 from spatial_keras.zoo import cards
 from spatial_keras.zoo.cards import Card
 
+# How flags name them among other classifiers.
+PREFIX = "zoo:"
 FOLDER = pathlib.Path(__file__).parent / "weights"
 
 
@@ -26,9 +28,13 @@ def names() -> tuple[str, ...]:
 def card(name: str) -> Card:
     """Returns the card of a classifier.
 
+    Args:
+      name: one of `names()`, with PREFIX before it or without.
+
     Raises:
       ValueError: there is no classifier of this name.
     """
+    name = name.removeprefix(PREFIX)
     validation.check_name("classifier of the zoo", name, names())
     return cards.read(FOLDER / f"{name}.json")
 
@@ -37,18 +43,18 @@ def load(name: str) -> tf.keras.Model:
     """Returns a classifier: pixel values 0..255, [batch, height, width, channels] -> logits.
 
     Args:
-      name: one of `names()`.
+      name: one of `names()`, with PREFIX before it or without.
 
     Raises:
       ValueError: there is no such classifier, or its weights are not those that its card is of.
     """
     known = card(name)
-    content = (FOLDER / f"{name}.npz").read_bytes()
+    content = (FOLDER / f"{known.name}.npz").read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != known.weights:
         raise ValueError(
-            f"the weights of '{name}' have the SHA-256 {found}, those of its card {known.weights}: "
-            "the file was changed or damaged. Install the package anew."
+            f"the weights of '{known.name}' have the SHA-256 {found}, those of its card "
+            f"{known.weights}: the file was changed or damaged. Install the package anew."
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         weights = list(arrays.values())

@@ -6,6 +6,7 @@ from spatial_keras.experiments import building, distribution
 from spatial_keras.geometry import sampling, warp
 from spatial_keras.models import applications
 from spatial_keras.training import optimizers
+from spatial_keras.zoo import classifiers
 
 
 def test_they_are_those_of_the_rooms():
@@ -16,3 +17,4 @@ def test_they_are_those_of_the_rooms():
     assert choices.SCHEDULES == tuple(optimizers.SCHEDULES)
     assert choices.STREAMS == images_on_disk.STREAMS
     assert choices.APPLICATION == applications.PREFIX
+    assert choices.ZOO == classifiers.PREFIX

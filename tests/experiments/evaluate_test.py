@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import os
 import shutil
 
 import numpy as np
@@ -195,6 +196,22 @@ def test_resume_of_another_evaluation_is_refused(folder, monkeypatch):
     with pytest.raises(ValueError, match="begun with another classifier, other images or other"):
         prepared(f"--run={folder}", "--resume", "--seed=1").run()
     prepared(f"--run={folder}", "--limit=7", "--measures=natural").run()  # starts anew
+
+
+@pytest.mark.parametrize("options", [(), ("--resume",)])
+def test_what_is_measured_already_is_not_looked_for_elsewhere(folder, tmp_path, options):
+    partial, elsewhere = tmp_path / ".partial-a", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    partial.symlink_to(elsewhere)
+    command = (f"--run={folder}", "--measures=natural", f"--output={tmp_path / 'a.json'}", *options)
+    with pytest.raises(ValueError, match=".partial-a' is a link"):
+        prepared(*command).run()
+    assert not any(elsewhere.iterdir())
+    partial.unlink()
+    partial.mkdir()
+    os.mkfifo(partial / "natural.npz")
+    with pytest.raises(ValueError, match="natural.npz' is neither a file nor a folder"):
+        prepared(*command).run()
 
 
 def test_resume_of_nothing_starts(folder):

@@ -250,6 +250,12 @@ def test_swapped_parts_and_numbers_that_are_not_finite(model, folder):
     refused(model, folder, "part-1-of-3 is damaged")
 
 
+def test_a_part_that_leads_elsewhere(model, folder):
+    part(folder).rename(folder / "elsewhere")
+    part(folder).symlink_to(folder / "elsewhere")
+    refused(model, folder, "part-2-of-3' is a link: nothing in '.*a_parts' is used")
+
+
 def test_what_names_no_part_is_refused():
     for text in ["0/8", "9/8", "2", "a/b", "2/0", "-1/8", "1/8/9", "1.0/8", ""]:
         with pytest.raises(ValueError, match=re.escape("--shard must be")) as error:

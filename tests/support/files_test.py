@@ -12,9 +12,9 @@ from spatial_keras.support import files
 
 
 def test_text(tmp_path):
-    files.write_text(tmp_path / "a.md", "1 ± 2\n")
-    assert (tmp_path / "a.md").read_text(encoding="utf-8") == "1 ± 2\n"
-    assert [file.name for file in tmp_path.iterdir()] == ["a.md"]
+    files.write_text(tmp_path / "b" / "a.md", "1 ± 2\n")
+    assert (tmp_path / "b" / "a.md").read_text(encoding="utf-8") == "1 ± 2\n"
+    assert [file.name for file in (tmp_path / "b").iterdir()] == ["a.md"]
 
 
 def test_arrays(tmp_path):

@@ -33,6 +33,12 @@ def test_a_sign_is_shown_where_it_is_wanted():
     assert [tables.rounded(x, 1, "+") for x in (1.25, -1.25, 0)] == ["+1.3", "-1.3", "+0.0"]
 
 
+def test_text_that_markdown_shows_as_it_is():
+    assert tables.escaped("a_b|*c*\n\x1b[1m <b> &#96; ~~d~~") == (
+        r"a\_b\|\*c\* \\x1b\[1m &lt;b> &amp;\#96; &#126;&#126;d&#126;&#126;"
+    )
+
+
 def test_markdown():
     assert tables.markdown(["a", "b"], [["1", "-"]]) == "| a | b |\n| --- | --- |\n| 1 | - |"
 

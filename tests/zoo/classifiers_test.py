@@ -21,7 +21,8 @@ def make_own_zoo(tmp_path, monkeypatch):
     return network
 
 
-@pytest.mark.parametrize("name", zoo.names())
+# The images of the others are not at hand in tests.
+@pytest.mark.parametrize("name", [name for name in zoo.names() if name.startswith("digits_")])
 def test_natural_accuracy_is_that_of_the_card(name):
     card, digits = zoo.card(name), data.get("digits")
     logits = zoo.load(name)(digits.test_images.astype(np.float32), training=False)
@@ -40,6 +41,7 @@ def test_all_cards_are_complete_and_all_weights_are_small():
         card = zoo.card(name)
         assert card.name == name and all(vars(card).values())
         assert {"natural", "random", "grid", "attack"} <= card.measures.keys()
+        assert zoo.load(name).output_shape == (None, card.network["num_classes"])
         assert card.data["licence"] and card.training["command"].startswith("spatial-keras train ")
 
 

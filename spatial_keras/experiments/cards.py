@@ -33,7 +33,7 @@ def of_run(folder: str | os.PathLike) -> Card:
     config = results.config
     network = _network(config)
     name = f"{config.dataset_name}_{network['name']}_{config.defense}"
-    if config.model == f"{choices.ZOO}{name}":
+    if config.is_of_zoo and config.model.endswith(f":{name}"):
         raise ValueError(f"the run went on from '{name}' of the zoo, whose place it would take.")
     return Card(
         name,
@@ -98,7 +98,7 @@ def pack(folder: str | os.PathLike, purpose: str = "") -> Card:
 def _network(config: RunConfig) -> dict[str, Any]:
     """Returns the arguments of `models.get`; those of a classifier of the zoo are in its card."""
     if config.is_of_zoo:
-        return zoo.card(config.model.removeprefix(choices.ZOO)).network
+        return zoo.card(config.model).network
     if config.made_elsewhere:
         raise ValueError(f"the zoo takes networks of its own by name, not '{config.model}'.")
     return {"name": config.model, "width": config.width}

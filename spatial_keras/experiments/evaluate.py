@@ -17,7 +17,8 @@ import numpy as np
 
 from spatial_keras import data, evaluation, zoo
 from spatial_keras.classifiers.loading import fingerprint
-from spatial_keras.configuration.evaluate_config import MEASURES, EvaluateConfig
+from spatial_keras.configuration.evaluate_config import EvaluateConfig
+from spatial_keras.configuration.evaluate_options import MEASURES
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.configuration.shard import WHOLE
 from spatial_keras.evaluation import Outcome, Report, grid, outcome

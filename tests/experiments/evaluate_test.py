@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from spatial_keras import evaluation
 from spatial_keras.configuration import command_line, evaluate_config
-from spatial_keras.configuration.evaluate_config import MEASURES
+from spatial_keras.configuration.evaluate_options import MEASURES
 from spatial_keras.experiments import evaluate, train
 from tests import small
 from tests.classifiers import keras_file_test

@@ -13,7 +13,7 @@ from spatial_keras.configuration import options
 from spatial_keras.configuration.evaluate_config import EvaluateConfig
 from spatial_keras.configuration.run_config import RunConfig
 from spatial_keras.evaluation import Report
-from spatial_keras.experiments import train
+from spatial_keras.experiments import versions
 from spatial_keras.results import folders
 from spatial_keras.zoo.cards import Card, data_of
 
@@ -69,7 +69,7 @@ def of_evaluation(measured: Evaluation, report: Report) -> Card:
         evaluation={
             "command": _command("evaluate", EvaluateConfig(run="."), config, subject_flag),
             "transformations": evaluator.transformations.words(*evaluator.sample.size),
-            "versions": train.versions(),
+            "versions": versions.found(),
         },
         measures={
             name: {"images": images, **{key: row[key] for key in ("accuracy", "low", "high")}}

@@ -32,6 +32,7 @@ from spatial_keras.experiments import (
     run_folder,
     shards,
     train,
+    versions,
 )
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.geometry.transformations import TransformationSet
@@ -244,7 +245,7 @@ class Evaluation:
         passes = sum(outcome.passes for outcome in report.outcomes.values())
         return {
             **report.to_dict(), **self._compared(report), **self.subject, "pixels": self.images,
-            "passes": passes, "flags": self.config.texts(), "versions": train.versions(),
+            "passes": passes, "flags": self.config.texts(), "versions": versions.found(),
         }  # fmt: skip
 
 

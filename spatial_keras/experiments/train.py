@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-import platform
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,6 +22,7 @@ from spatial_keras.experiments import (
     progress,
     run_folder,
     tensorboard,
+    versions,
 )
 from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.experiments.interruption import DivergedError
@@ -93,7 +93,7 @@ class Experiment:
             timing,
             self.distribution.replicas,
             self.dataset.left_out if config.skip_damaged else None,
-            versions(),
+            versions.found(),
             self.dataset.notes,
         )
         self.folder.write("classifier.keras", self.model.classifier.save)
@@ -294,20 +294,3 @@ def _restored(config: RunConfig, model: RobustModel) -> checkpoints.Checkpoints:
     saver = checkpoints.Checkpoints(model, folder, config.checkpoint_every)
     saver.restore()
     return saver
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of what the results depend on."""
-    return {
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "numpy": np.__version__,
-        "machine": _machine(),
-    }
-
-
-def _machine() -> str:
-    """Returns which kind of GPU computes, or else of CPU."""
-    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
-    names = [of_one.get("device_name", "GPU") for of_one in details]
-    return ", ".join(dict.fromkeys(names)) or platform.processor() or platform.machine()

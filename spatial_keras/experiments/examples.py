@@ -26,14 +26,14 @@ def draw(
     Args:
       classifier: gives logits.
       transformations: the set S.
-      warp: applies them.
+      warp: applies them, along whatever axes.
       images: pixel values 0..255, [n, height, width, channels].
       labels: class numbers [n].
       parameters: transformations [n, axes].
       class_names: the names of the classes.
     """
     natural = tf.cast(images, tf.float32)
-    worst = warp(natural, parameters)
+    worst = warp.along(transformations)(natural, parameters)
 
     def predict(batch: tf.Tensor) -> list[str]:
         return [class_names[i] for i in np.argmax(classifier(batch), -1)]

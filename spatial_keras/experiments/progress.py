@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from typing import Any
@@ -11,7 +10,7 @@ import tqdm
 
 from spatial_keras.callbacks import StepCallback
 
-# So many steps give an estimate of the rest, which is said where it is more seconds than that.
+# So many executions give an estimate of the rest, which is said where it is more seconds than that.
 _ESTIMATED_FROM, _SHORT = 10, 60
 _SHOWN = {"loss": "loss", "natural_accuracy": "natural", "worst_accuracy": "worst"}
 
@@ -33,8 +32,32 @@ def bar(
     )
 
 
+class _Estimate:
+    """Tells once how long the rest takes, when some executions without tracing are over."""
+
+    def __init__(self) -> None:
+        self._executions = 0
+
+    def of(self, done: int, left: int) -> str | None:
+        """Returns the time as text, where it is long; to be called after every execution.
+
+        Args:
+          done: what is done, in any unit.
+          left: what is left.
+        """
+        self._executions += 1
+        if self._executions == 1:  # it has the tracing
+            self._start, self._done = time.monotonic(), done
+        if self._executions != 1 + _ESTIMATED_FROM:
+            return None
+        seconds = left * (time.monotonic() - self._start) / (done - self._done)
+        return tqdm.tqdm.format_interval(seconds) if seconds > _SHORT else None
+
+
 class PassBar:
     """Shows an evaluation's passes, the images that survived so far, and at most how long it takes.
+
+    The last one stands in a line of its own too, as soon as it is known.
 
     Args:
       description: what is evaluated.
@@ -43,6 +66,8 @@ class PassBar:
 
     def __init__(self, description: str, is_shown: bool = True) -> None:
         self._bar = bar(None, description, " passes", is_shown=is_shown)
+        self._description, self._is_shown = description, is_shown
+        self._estimate = _Estimate()
 
     def __enter__(self) -> PassBar:
         return self
@@ -62,6 +87,10 @@ class PassBar:
         if standing is not None:
             self._bar.set_postfix(survived=standing, refresh=False)
         self._bar.update(passes - self._bar.n)
+        span = self._estimate.of(passes, open_passes)
+        if span and self._is_shown:
+            line = f"{self._description}: {open_passes:,} passes more at most, about {span}."
+            self._bar.write(line, file=sys.stderr)
 
 
 class ProgressBar(StepCallback):
@@ -77,8 +106,7 @@ class ProgressBar(StepCallback):
         super().__init__()
         self._steps, self._first_step, self._is_shown = steps, first_step, is_shown
         self._bar: Any = None  # a tqdm.tqdm from the beginning of the training on
-        # When the first execution, which has the tracing, was over; None once the estimate is said.
-        self._clock: float | None = math.inf
+        self._estimate = _Estimate()
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -99,23 +127,10 @@ class ProgressBar(StepCallback):
         }
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update(steps)
-        self._estimate()
-
-    def _estimate(self) -> None:
-        """Says once how long the training will take, when some steps without tracing are over."""
-        if self._clock is None:
-            return
-        now = time.monotonic()
-        if self._clock == math.inf:
-            self._clock, self._traced = now, self._bar.n
-        taken = self._bar.n - self._traced
-        if taken >= _ESTIMATED_FROM:
-            left = self._steps - self._bar.n
-            seconds = left * (now - self._clock) / taken
-            if seconds > _SHORT and self._is_shown:
-                span = tqdm.tqdm.format_interval(seconds)
-                self._bar.write(f"About {span} for the other {left:,} steps.", file=sys.stderr)
-            self._clock = None
+        left = self._steps - self._bar.n
+        span = self._estimate.of(self._bar.n, left)
+        if span and self._is_shown:
+            self._bar.write(f"About {span} for the other {left:,} steps.", file=sys.stderr)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the bar."""

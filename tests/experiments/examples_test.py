@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from spatial_keras import SpatialWarp, TransformationSet
 from spatial_keras.experiments import examples
 from tests import small
 
@@ -22,3 +23,16 @@ def test_drawn_predictions_are_the_classifiers():
     np.testing.assert_array_equal(
         figure.axes[4].images[0].get_array(), np.clip(worst[1, ..., 0], 0, 255).astype(np.uint8)
     )
+
+
+def test_images_move_along_all_axes_of_the_set():
+    model, box = small.robust_model(), TransformationSet(3, 3, 30, 1.2, max_yaw=20)
+    parameters = np.float32([[1, -1, 20, 1.2, -20]])
+    figure = examples.draw(
+        model.logits, box, SpatialWarp(), small.IMAGES[:1], small.LABELS[:1], parameters,
+        ("a", "b", "c"),
+    )  # fmt: skip
+    expected = SpatialWarp().along(box)(small.IMAGES[:1], parameters)[0, ..., 0]
+    shown = figure.axes[1].images[0].get_array()
+    np.testing.assert_array_equal(shown, np.clip(expected, 0, 255).astype(np.uint8))
+    assert figure.axes[1].get_xlabel() == "+1.0, -1.0 px\n+20°\nx1.20\n-20.0° yaw"

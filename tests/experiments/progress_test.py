@@ -51,3 +51,15 @@ def test_a_long_training_says_once_how_long_it_takes(capsys, monkeypatch):
     bar.on_train_end()
     said = [line for line in capsys.readouterr().err.splitlines() if "About" in line]
     assert len(said) == 1 and said[0].endswith("About 32:58 for the other 989 steps.")
+
+
+def test_a_long_evaluation_says_once_how_long_it_takes_at_most(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.PassBar("grid of 20,925 points") as bar:
+        for number in range(1, 31):
+            now[0] += 100.0 if number == 1 else 0.5  # the first one has the tracing
+            bar.update(256 * number, 1_000_000 - 256 * number, 360)
+    said = [line for line in capsys.readouterr().err.splitlines() if "about" in line]
+    assert len(said) == 1
+    assert said[0].endswith("grid of 20,925 points: 997,184 passes more at most, about 32:27.")

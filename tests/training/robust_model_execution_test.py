@@ -70,6 +70,18 @@ def test_all_modes_take_the_same_steps(two_steps, xla, options):
     assert evaluate(model) == pytest.approx(evaluate(plain), rel=1e-3)
 
 
+@pytest.mark.slow
+def test_a_step_along_further_axes_is_the_same_under_xla():
+    box = TransformationSet(2, 2, 30, 1.2, 10, 10, max_pitch=15, max_yaw=15)
+    models = [build("wo3_kl", None, box, xla=xla) for xla in (True, False)]
+    logs = [fit(compiled(model, run_eagerly=False), steps=1) for model in models]
+    assert_terms(*logs, rtol=1e-4)
+    assert_weights_equal(*models, rtol=1e-4, atol=1e-4)
+    unmoved = build("wo3_kl", None, POINT)
+    fit(compiled(unmoved, run_eagerly=False), steps=1)
+    assert weights_differ(models[0], unmoved)
+
+
 def test_several_steps_in_one_execution():
     models = [
         compiled(build("std_star"), run_eagerly=False, steps_per_execution=steps)

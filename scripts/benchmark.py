@@ -15,7 +15,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow turns oneDNN on for some processors only; gradients were 1.7 times faster with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-import benchmark_data  # noqa: E402 - TensorFlow reads these when it is imported
+import benchmark_axes  # noqa: E402 - TensorFlow reads these when it is imported
+import benchmark_data  # noqa: E402
 import benchmark_distribute  # noqa: E402
 import benchmark_steps as steps  # noqa: E402
 import benchmark_timing as timing  # noqa: E402
@@ -228,7 +229,7 @@ MEASUREMENTS = {
     "logging": steps.measure_logging, "evaluate": measure_evaluate,
     "large": measure_large, "models": measure_models,
     "recipes": steps.measure_recipes, "data": benchmark_data.measure_data,
-    "distribute": benchmark_distribute.measure_distribute,
+    "distribute": benchmark_distribute.measure_distribute, "axes": benchmark_axes.measure_axes,
 }  # fmt: skip
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of every measurement.", lower_bound=1)
 _RUNS = flags.DEFINE_list(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras import SpatialWarp, models
+from spatial_keras import SpatialWarp, TransformationSet, models
 from spatial_keras.training import defenses, losses
 
 BATCH = 64
@@ -16,11 +16,16 @@ LABELS = RNG.integers(0, 10, BATCH).astype(np.int32)
 
 
 def build(
-    name: str = "resnet32", defense: str = "wo10_kl", width: float = 1.0, xla: bool = False
+    name: str = "resnet32",
+    defense: str = "wo10_kl",
+    width: float = 1.0,
+    xla: bool = False,
+    transformations: TransformationSet | None = None,
 ) -> tf.keras.Model:
     """Returns a compiled model of CIFAR-10's shapes."""
     model = defenses.get(defense).build(
         models.get(name, width=width),
+        transformations,
         warp=SpatialWarp.fastest(xla=xla),
         weight_decay=2e-4,
         xla=xla,

@@ -91,7 +91,11 @@ class Attack:
             if not len(rows):
                 return
             margins, slopes = self._judge.slopes(self._images[rows], points)
-            self._record(rows, points, margins)
+            if self._judge.has_slopes:
+                self._record(rows, points, margins)
+            else:  # the margins are those of other images, too
+                self.passes += len(rows)
+                self._try(rows, points)
             points = self._clip(points - scale * self._spacing * np.sign(np.nan_to_num(slopes)))
         open_ = self._margins[rows] >= 0
         self._try(rows[open_], points[open_])

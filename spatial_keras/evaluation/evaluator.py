@@ -238,7 +238,8 @@ class Evaluator:
 
         From the (up to five) most damaging grid points of each such image, signed gradient descent
         on the margin, then random steps around the worst point, both with shrinking steps. The
-        budget is at most 5 * (steps + 1) + refinements passes for an image.
+        budget is at most 5 * (steps + 1) + refinements passes for an image. Where the warp shows
+        nearest pixels, the descent is that of bilinear ones, and takes 5 * steps passes more.
 
         Args:
           grid_outcome: what `grid` returned.

@@ -96,8 +96,16 @@ class Judge:
         """
         return Verdicts(*self._in_batches(self._judge, index, parameters, on_pass))
 
+    @property
+    def has_slopes(self) -> bool:
+        """Whether margins have gradients in the parameters; those of nearest pixels have none."""
+        return self._warp.interpolation == self.smooth_warp.interpolation
+
     def slopes(self, index: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns margins [pairs] and their gradients in the parameters, float32 [pairs, axes]."""
+        """Returns margins [pairs] and their gradients in the parameters, float32 [pairs, axes].
+
+        Where margins have none, both are those of bilinear interpolation.
+        """
         margins, slopes = self._in_batches(self._slope, index, parameters)
         return margins, slopes
 

@@ -90,3 +90,18 @@ def test_nothing_stands_nothing_to_do(evaluator):
     wrong = Evaluator(weak_between, blobs(3), np.ones(3, int), batch_size=8)
     attacked = wrong.attack(wrong.grid((3, 3, 3)), 2, 2)
     assert attacked.passes == 0 and not attacked.right.any()
+
+
+def test_nearest_pixels_are_judged_as_they_are():
+    classifier, images = cases.network(), cases.images()
+    labels = np.argmax(classifier(images.astype(np.float32)), axis=-1)
+    warp = SpatialWarp(interpolation="nearest")
+    box = TransformationSet(0.7, 0.7, 6, max_zoom=1.1)
+    evaluator = Evaluator(classifier, images, labels, transformations=box, warp=warp)
+    grid = evaluator.grid((1, 1, 3, 1))
+    found = evaluator.attack(grid, 5, 0)
+    assert 0 < found.right.sum() < grid.right.sum()
+    shown = warp.along(box)(images.astype(np.float32), found.transformations)
+    margins = cases.margins(np.asarray(classifier(shown), np.float64), labels)
+    np.testing.assert_allclose(found.margins, margins, atol=1e-4)
+    assert 11 * 5 * grid.right.sum() >= found.passes > 10 * grid.right.sum()

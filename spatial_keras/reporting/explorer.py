@@ -21,6 +21,7 @@ from PIL import Image
 from spatial_keras.evaluation import Evaluator
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.reporting import markup
+from spatial_keras.support import tables
 
 # An image is shown at most so large, in pixels, and all of them in at most so many bytes.
 _LARGEST = 256
@@ -67,6 +68,12 @@ class Axes:
         points = np.tile(self.box.identity, [len(grid), 1])
         points[:, self.places] = grid
         return points
+
+    @property
+    def others(self) -> list[str]:
+        """The names of the axes of S that are not explored, though they have several values."""
+        numbered = enumerate(self.box.axes)
+        return [axis.name for place, axis in numbered if axis.moves and place not in self.places]
 
     def to_dict(self, height: int, width: int, scale: float) -> list[dict[str, Any]]:
         """Returns names, values and matrices of the axes, for images shown at a scale."""
@@ -134,6 +141,7 @@ def explore(
     shifts = [axis.bound for axis in first.transformations.axes if axis.unit == "pixels"]
     data = {
         "axes": axes.to_dict(height, width, scale),
+        "others": tables.listed(axes.others),
         "steps": axes.steps(first.warp.composition == "sequential" and first.warp.axes is None),
         "fill": first.warp.fill,
         "margin": math.ceil(max(shifts, default=0) * scale) + 1,

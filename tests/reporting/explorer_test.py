@@ -69,6 +69,14 @@ def test_only_axes_along_which_something_moves_are_explored():
     assert explorer.explore(evaluators(box=TransformationSet(0, 0, 0)), NUMBERS, NAMES) is None
 
 
+def test_the_page_says_which_axes_are_not_explored():
+    wide = TransformationSet(1, 1, 10, 1.2, max_yaw=5, flip=True)
+    found = explorer.explore(evaluators(box=wide), NUMBERS, NAMES, (1, 3, 3, 3, 3, 2))
+    assert [axis["name"] for axis in found.data["axes"]] == ["ty", "rotation", "zoom"]
+    assert "Not explored, and without effect here: tx, yaw and flip." in page(found)
+    assert "Not explored" not in page(explorer.explore(evaluators(), NUMBERS, NAMES))
+
+
 def test_the_page_does_not_show_crops_as_something_else():
     assert explorer.explore(evaluators(fill="crop"), NUMBERS, NAMES) is None
 

@@ -10,28 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from spatial_keras import data, figures
+from spatial_keras import figures
 from spatial_keras.configuration.report_config import ReportConfig
 from spatial_keras.evaluation import Evaluator
 from spatial_keras.experiments import again
-from spatial_keras.reporting import explorer, markup
+from spatial_keras.reporting import breaking, explorer, markup
 from spatial_keras.results import evaluations, paired
 from spatial_keras.results.evaluations import Evaluated
 from spatial_keras.support import files, tables
 
-# So many images can be explored, of which so many break where there are as many.
-_EXPLORED, _BREAKING = 12, 9
-_DRAWN = 8
-_BREAK = (
-    "Test images above what they become where they break, with the predictions of {}.",
-    "Images that {} has right as they are, above the smallest transformations found that break "
-    "them; over each the prediction.",
-)
-_CONTRAST = (
-    "Test images above what they become under a transformation that A has wrong and B right.",
-    "Images that both have right as they are, and B under all transformations tried. Below: the "
-    "smallest transformation found that breaks A, with the prediction of each.",
-)
 _PAIRED = (
     "In brackets 95% intervals, by bootstrap over the images; p is that of McNemar's exact test: "
     "how likely so uneven a split is between equally good classifiers."
@@ -105,8 +92,8 @@ def section(
             say(f"left out: images and explorer: {error}")
         else:
             if len(found) == 2:
-                pictures.append(_contrast(found, loaded))
-            pictures += [_broken(one, evaluator) for one, evaluator in zip(found, loaded)]
+                pictures.append(breaking.contrasted(found, loaded))
+            pictures += [breaking.broken(one, evaluator) for one, evaluator in zip(found, loaded)]
             shown = _explorer(found, loaded)
     verdicts = zip(_letters(found), (one.found["verdict"] for one in found))
     return markup.Evaluation(
@@ -196,106 +183,9 @@ def _curves(found: Sequence[Evaluated]) -> markup.Picture | None:
     return markup.Picture("svg+xml", figures.to_svg(drawn), *_ALONG, wide=True)
 
 
-def _broken(one: Evaluated, evaluator: Evaluator) -> markup.Picture | None:
-    """Returns a picture of images that a classifier has right as they are, and where they break."""
-    smallest = _smallest(one)
-    candidates = np.flatnonzero(_natural(one) & ~np.isnan(smallest[:, 0]))
-    if not len(candidates):
-        return None
-    chosen = _Chosen(evaluator, candidates, smallest)
-    box = evaluator.transformations
-    natural = chosen.predictions(evaluator, np.tile(box.identity, [len(chosen.numbers), 1]))
-    there = chosen.predictions(evaluator)
-    drawn = figures.examples(
-        chosen.images, chosen.turned, chosen.captions, chosen.labels, natural, there
-    )
-    alt, caption = (text.format(one.found["classifier"]) for text in _BREAK)
-    return markup.Picture("png", figures.to_png(drawn), alt, caption, wide=True)
-
-
-def _contrast(found: Sequence[Evaluated], loaded: Sequence[Evaluator]) -> markup.Picture | None:
-    """Returns a picture of images that the first of two breaks, and the second does not."""
-    drawn = contrast(found, loaded, ("A", "B"))
-    if drawn is None:
-        return None
-    return markup.Picture("png", figures.to_png(drawn), *_CONTRAST, wide=True)
-
-
-def contrast(
-    found: Sequence[Evaluated], loaded: Sequence[Evaluator], names: Sequence[str]
-) -> figures.Figure | None:
-    """Draws images that two classifiers have right, and the least that breaks the first alone.
-
-    Args:
-      found: what their evaluations wrote.
-      loaded: of these evaluations.
-      names: of the classifiers.
-
-    Returns:
-      None if the second one breaks wherever the first does.
-    """
-    (first, second), (natural, other) = map(_smallest, found), map(_natural, found)
-    alone = ~np.isnan(first[:, 0]) & np.isnan(second[:, 0])
-    candidates = np.flatnonzero(natural & other & alone)
-    if not len(candidates):
-        return None
-    # Of each class the image that breaks under the least.
-    sizes = loaded[0].transformations.sizes(first[candidates])
-    chosen = _Chosen(loaded[0], candidates[np.argsort(sizes, kind="stable")], first)
-    said = {name: chosen.predictions(evaluator) for name, evaluator in zip(names, loaded)}
-    return figures.contrast(chosen.images, chosen.turned, chosen.captions, chosen.labels, said)
-
-
-def _smallest(one: Evaluated) -> np.ndarray:
-    """Returns the smallest transformations that break images, float32 [n, axes]; NaN if none."""
-    return np.stack(list(one.smallest.values()), axis=-1).astype(np.float32)
-
-
-def _natural(one: Evaluated) -> np.ndarray:
-    """Returns which images are right as they are; all where that was not measured."""
-    return one.right.get("natural", np.ones(len(one.labels))) == 1
-
-
-class _Chosen:
-    """A few images across the classes, each with a transformation that breaks it."""
-
-    def __init__(self, evaluator: Evaluator, candidates: np.ndarray, smallest: np.ndarray) -> None:
-        labels = evaluator.labels
-        self.numbers = candidates[data.across_classes(labels[candidates], _DRAWN)]
-        self.parameters = smallest[self.numbers]
-        self.images = np.asarray(evaluator.images[self.numbers], np.float32)
-        self.turned = evaluator.warp(self.images, self.parameters).numpy()
-        self.captions = [evaluator.transformations.caption(row) for row in self.parameters]
-        self._class_names = _class_names(evaluator)
-        self.labels = [self._class_names[label] for label in labels[self.numbers]]
-
-    def predictions(self, evaluator: Evaluator, parameters: np.ndarray | None = None) -> list[str]:
-        """Returns the names of the classes predicted, transformed or as they are."""
-        parameters = self.parameters if parameters is None else parameters
-        said = evaluator.judge(self.numbers, parameters).predictions
-        return [self._class_names[prediction] for prediction in said]
-
-
-def _class_names(evaluator: Evaluator) -> Sequence[str]:
-    return [files.presentable(name) for name in evaluator.sample.class_names]
-
-
 def _explorer(found: Sequence[Evaluated], loaded: Sequence[Evaluator]) -> markup.Explorer | None:
     counts = found[0].found["flags"].get("grid_counts")
     counts = None if counts is None else tuple(map(int, counts.split(",")))
     evaluators = dict(zip(_names(found), loaded))
-    numbers = _chosen(found, loaded[0].labels)
-    return explorer.explore(evaluators, numbers, _class_names(loaded[0]), counts)
-
-
-def _chosen(found: Sequence[Evaluated], labels: np.ndarray) -> np.ndarray:
-    """Returns images for the explorer, across the classes: first of those that break."""
-    natural = np.all([_natural(one) for one in found], axis=0)
-    standing = np.all([np.isnan(_smallest(one)[:, 0]) for one in found], axis=0)
-    kinds = (natural & ~standing, natural & standing, ~natural)
-    breaking, robust, wrong = (
-        places[data.across_classes(labels[places], _EXPLORED)]
-        for places in map(np.flatnonzero, kinds)
-    )
-    kept = max(_BREAKING, _EXPLORED - len(robust))
-    return np.concatenate([breaking[:kept], robust, breaking[kept:], wrong])[:_EXPLORED]
+    numbers = breaking.to_explore(found, loaded[0].labels)
+    return explorer.explore(evaluators, numbers, breaking.class_names(loaded[0]), counts)

@@ -15,24 +15,23 @@ def number() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def check(variables: Sequence[tf.Variable], images: tf.Tensor) -> tf.Tensor:
-    """Returns a replica's images, of which a network with statistics needs one at least.
+def check(images: tf.Tensor) -> tf.Tensor:
+    """Returns a replica's images, of which a step needs one at least.
 
-    BatchNorm has no statistics of nothing: they are NaN, or TensorFlow ends in a message about
-    shapes; which, depends on the version and on the network.
+    Of nothing BatchNorm's statistics are NaN and convolutions have no gradient, or TensorFlow ends
+    in a message about shapes; which, depends on the version and on the network.
 
     Args:
-      variables: of a network, assigned to in this replica's step.
       images: that this replica has, [batch, ...].
 
     Raises:
       tf.errors.InvalidArgumentError: there are no images, in a graph.
     """
-    if number() == 1 or not _floating(variables):
+    if number() == 1:
         return images
     allowed = (
-        f"images must be at least {number()} in each batch, one for each replica, where there is"
-        " BatchNorm; drop_remainder=True leaves out a smaller last batch"
+        f"images must be at least {number()} in each batch, one for each replica;"
+        " drop_remainder=True leaves out a smaller last batch"
     )
     return assertions.checked(images, tf.shape(images)[0] > 0, allowed)
 

@@ -173,7 +173,7 @@ class RobustModel(ReportedModel):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Searches, assembles the images, and takes one gradient step."""
         images, labels, weights = batches.unpack(data, self._examined)
-        images = replicas.check(self.classifier.non_trainable_variables, images)
+        images = replicas.check(images)
         # Not the optimizer's count, which stands still while gradients are accumulated, or where
         # loss scaling skips a step, and begins anew with each optimizer.
         step = tf.cast(self.train_steps, tf.int32)

@@ -99,8 +99,9 @@ def test_replicas_go_on_with_the_mean_of_their_moving_statistics():
     np.testing.assert_allclose(statistics(pair), np.mean(alone, axis=0), rtol=1e-5)
 
 
-def test_a_replica_without_images_is_refused_where_there_are_statistics():
-    model = model_on(2, "std_star", batch_norms=True)
+@pytest.mark.parametrize("batch_norms", [False, True])
+def test_a_replica_without_images_is_refused(batch_norms):
+    model = model_on(2, "std_star", batch_norms)
     with pytest.raises(ValueError, match="^images must be at least 2 in each batch, one for each"):
         model.fit(IMAGES[:3], LABELS[:3], batch_size=2, verbose=0)
 

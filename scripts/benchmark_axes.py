@@ -30,7 +30,9 @@ def measure_axes(rounds: int) -> list[tuple[str, str, str]]:
     ]
     for name in ("digits_resnet8_std", "digits_resnet8_wo10_kl"):
         three, six = (saved(name, box) for box in (_PAPERS, _SMALL))
-        rows.append((f"passes a pruned grid saves, 6 axes, {name}", f"{six:.1%}", f"{three:.1%}"))
+        rows.append(
+            (f"passes a pruned grid saves, 6 axes, {name}", f"{six:.1%}", f"at least {three:.1%}")
+        )
     return rows
 
 

@@ -21,6 +21,7 @@ _OF_FIGURES = {
     "run": {"rotations", "failures"},
     "data_dir": {"rotations", "failures"},
     "image": {"rotations"},
+    "axes": {"failures"},
 }
 
 
@@ -61,6 +62,13 @@ class PlotConfig(Config):
         low=0,
         high=IMAGES - 1,
     )
+    axes: tuple[str, ...] | None = option(
+        None,
+        "Runs",
+        "Axes of the run's S that failures goes along, one or two, e.g. pitch or tx,rotation; "
+        "default: rotation.",
+        distinct=True,
+    )
     output_dir: str = option(
         "runs/figures",
         "Output",
@@ -80,13 +88,17 @@ class PlotConfig(Config):
             )
         if self.run is not None and not pathlib.Path(self.run).is_dir():
             raise ValueError(f"--run: there is no folder '{self.run}'.")
+        if self.axes is not None and len(self.axes) > 2:
+            raise ValueError(f"--axes must be one or two, got {','.join(self.axes)}.")
         self.check_effects()
         files.check_folder("--output_dir", pathlib.Path(self.output_dir))
 
     def without_effect(self) -> dict[str, str]:
         """Returns the fields that have no effect on the figures."""
         chosen = {*(self.figures or FIGURE_NAMES)}
-        reasons = dict.fromkeys(("data_dir", "image"), "without --run") if not self.run else {}
+        reasons = (
+            dict.fromkeys(("data_dir", "image", "axes"), "without --run") if not self.run else {}
+        )
         for name, figures in _OF_FIGURES.items():
             if not figures & chosen:
                 reasons[name] = f"but on --figures={','.join(sorted(figures))}"

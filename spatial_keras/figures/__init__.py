@@ -9,7 +9,7 @@ from spatial_keras.figures.accuracy import (
     sample_efficiency,
     training_cost,
 )
-from spatial_keras.figures.axes import along_axes
+from spatial_keras.figures.axes import along_axes, along_two_axes
 from spatial_keras.figures.images import contrast, examples, failures, rotations
 from spatial_keras.figures.style import RIGHT, WRONG, save, to_png, to_svg
 from spatial_keras.figures.trade_off import Adversary, no_trade_off
@@ -21,6 +21,7 @@ __all__ = [
     "Curve",
     "Figure",
     "along_axes",
+    "along_two_axes",
     "contrast",
     "cost",
     "examples",

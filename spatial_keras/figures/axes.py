@@ -1,9 +1,10 @@
-"""Accuracy along each axis of the set of transformations."""
+"""Accuracy along the axes of the set of transformations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from spatial_keras.figures import style
@@ -37,4 +38,32 @@ def along_axes(
     charts[0].set_ylabel("still right, %")
     if len(lines) > 1:
         figure.legend(*charts[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure
+
+
+@style.styled
+def along_two_axes(
+    right: np.ndarray, values: Sequence[Sequence[float] | np.ndarray], labels: Sequence[str]
+) -> Figure:
+    """Draws the share of images that is right at each pair of values of two axes.
+
+    Args:
+      right: accuracy in %, [values of the first axis, values of the second].
+      values: of both axes, ascending and evenly spaced.
+      labels: of both axes (`geometry.axes.Axis.label`).
+
+    Returns:
+      A figure of a column's width, with the first axis from left to right.
+
+    Raises:
+      ValueError: nothing to draw, numbers that are not finite, or not equally many.
+    """
+    first, _ = style.check(values=values[0], right=right)
+    second, by_second = style.check(values=values[1], right=np.transpose(right))
+    figure = style.new_figure(style.COLUMN, 3.2)
+    chart = figure.subplots()
+    shown = chart.pcolormesh(first, second, by_second, vmin=0, vmax=100, shading="nearest")
+    chart.set_xlabel(labels[0])
+    chart.set_ylabel(labels[1])
+    figure.colorbar(shown, label="right, %")
     return figure

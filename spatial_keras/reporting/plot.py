@@ -12,7 +12,7 @@ import numpy as np
 
 from spatial_keras import figures, theory
 from spatial_keras.configuration.plot_config import FIGURE_NAMES, PlotConfig
-from spatial_keras.reporting import subject
+from spatial_keras.reporting import along, subject
 from spatial_keras.reporting.subject import Subject
 from spatial_keras.results import curves, folders, runs_csv
 from spatial_keras.results import variants as by_variant
@@ -81,11 +81,22 @@ class Gallery:
             raise ImpossibleError(f"{name}: the run in {self.config.run} has --max_rotation=0.")
         return found
 
-    @functools.cached_property
-    def _subject(self) -> Subject | None:
+    def along(self, names: Sequence[str]) -> along.Along:
+        """Returns what the classifier does along axes, for the figure `failures`."""
+        try:
+            return along.load(self._run, self.config.data_dir, names)
+        except ValueError as error:
+            raise ImpossibleError(f"failures: {error}") from error
+
+    @property
+    def _run(self) -> str:
         if self.config.run is None:
             raise ValueError("needs --run=FOLDER of train.py.")
-        return subject.load(self.config.run, self.config.data_dir)
+        return self.config.run
+
+    @functools.cached_property
+    def _subject(self) -> Subject | None:
+        return subject.load(self._run, self.config.data_dir)
 
 
 def prepare(config: PlotConfig) -> Gallery:
@@ -116,8 +127,15 @@ def _rotations(gallery: Gallery) -> figures.Figure:
 
 
 def _failures(gallery: Gallery) -> figures.Figure:
-    found = gallery.subject("failures")
-    return figures.failures(found.right, found.degrees)
+    names = gallery.config.axes
+    if names is None:
+        rotated = gallery.subject("failures")
+        return figures.failures(rotated.right, rotated.degrees)
+    found = gallery.along(names)
+    labels = [axis.label for axis in found.axes]
+    if len(names) == 1:
+        return figures.failures(found.right, found.values[0], labels[0])
+    return figures.along_two_axes(100 * found.right.mean(axis=0), found.values, labels)
 
 
 def _cost(gallery: Gallery) -> figures.Figure:

@@ -21,6 +21,8 @@ from spatial_keras.configuration.plot_config import PlotConfig
         (("--figures=cost", "--run=."), "--run has no effect .*--figures=failures,rotations"),
         (("--figures=no_trade_off", "--runs=."), "--runs has no effect"),
         (("--figures=failures", "--run=.", "--image=1"), "--image has no effect .*=rotations"),
+        (("--figures=rotations", "--run=.", "--axes=tx"), "--axes has no effect .*=failures"),
+        (("--figures=failures", "--run=.", "--axes=tx,ty,zoom"), "--axes must be one or two"),
     ],
 )
 def test_mistakes_are_refused(arguments, message):

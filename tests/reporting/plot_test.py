@@ -5,7 +5,8 @@ import pytest
 
 from spatial_keras import figures
 from spatial_keras.configuration import command_line
-from spatial_keras.reporting import plot, subject
+from spatial_keras.geometry.transformations import TransformationSet
+from spatial_keras.reporting import along, plot, subject
 from spatial_keras.results import folders, runs_csv
 from spatial_keras.results.run_results import Timing
 from tests.made_results import results, write
@@ -164,6 +165,21 @@ def test_failures_are_the_map_of_the_run(tmp_path, saved, subject):
     prepared("--figures=failures", f"--run={tmp_path}").draw(pytest.fail)
     shown = saved["failures"].axes[0].images[0].get_array()
     np.testing.assert_array_equal(shown, ~subject.right[[0, 1, 3, 2]])
+
+
+def test_failures_go_along_the_axes_that_are_asked_for(tmp_path, saved, monkeypatch):
+    axes = TransformationSet(max_tx=2, max_zoom=1.2).axes
+    right = np.arange(24).reshape(4, 3, 2) % 5 > 0
+    found = along.Along([axes[3], axes[0]], [np.array([0.8, 1, 1.2]), np.array([-2.0, 2])], right)
+    monkeypatch.setattr(along, "load", lambda folder, data_dir, names: found)
+    prepared("--figures=failures", f"--run={tmp_path}", "--axes=zoom,tx").draw(pytest.fail)
+    chart = saved["failures"].axes[0]
+    np.testing.assert_array_equal(chart.collections[0].get_array(), 100 * right.mean(axis=0).T)
+    assert (chart.get_xlabel(), chart.get_ylabel()) == ("zoom, factor", "tx, pixels")
+    one = along.Along([axes[3]], [np.array([0.8, 1, 1.2])], right[:, :, 0])
+    monkeypatch.setattr(along, "load", lambda folder, data_dir, names: one)
+    prepared("--figures=failures", f"--run={tmp_path}", "--axes=zoom").draw(pytest.fail)
+    assert saved["failures"].axes[0].get_xlabel() == "zoom, factor"
 
 
 def test_the_theorem_needs_no_runs(saved):

@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 from spatial_keras.experiments import cluster, interruption
-from spatial_keras.support import files
+from spatial_keras.support import files, locks
 
 # What TensorFlow raises where another worker has ended.
 _LOST = (
@@ -33,7 +33,7 @@ _LOST = (
     tf.errors.DeadlineExceededError, tf.errors.FailedPreconditionError, tf.errors.InternalError,
 )  # fmt: skip
 _OF_WORKERS = re.compile("collective|coordination|grpc", re.IGNORECASE)
-_ERRORS = {kind.__name__: kind for kind in (files.BusyError, files.WriteError, ValueError)}
+_ERRORS = {kind.__name__: kind for kind in (locks.BusyError, files.WriteError, ValueError)}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ from spatial_keras.experiments.distribution import Distribution
 from spatial_keras.geometry.transformations import TransformationSet
 from spatial_keras.geometry.warp import SpatialWarp
 from spatial_keras.results import paired
-from spatial_keras.support import files, validation
+from spatial_keras.support import files, locks, validation
 
 
 @dataclasses.dataclass
@@ -175,10 +175,10 @@ class Evaluation:
     def _map(self) -> pathlib.Path:
         return self._partial / "map"
 
-    def _lock(self) -> files.Lock:
+    def _lock(self) -> locks.Lock:
         try:
             self.output.parent.mkdir(parents=True, exist_ok=True)
-            return files.Lock(self.output.with_name(f".lock-{self.output.stem}"))
+            return locks.Lock(self.output.with_name(f".lock-{self.output.stem}"))
         except OSError as error:
             raise ValueError(
                 f"cannot write to {self.output.parent}: {error.strerror}; --output=FILE.json "

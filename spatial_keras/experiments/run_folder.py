@@ -13,7 +13,7 @@ from spatial_keras.configuration.options import Config
 from spatial_keras.results import folders
 from spatial_keras.results.folders import FLAGS_FILE, RESULTS_FILE
 from spatial_keras.results.run_results import Results
-from spatial_keras.support import files
+from spatial_keras.support import files, locks
 
 SEARCH_FLAGS_FILE = "search.flags"
 _LOCK_FILE = ".lock"
@@ -37,7 +37,7 @@ class RunFolder:
     Raises:
       ValueError: the folder cannot be written, or holds a run with other flags.
       files.WriteError: the disk is full.
-      files.BusyError: another process works in it.
+      locks.BusyError: another process works in it.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RunFolder:
         alone: bool = True,
     ) -> None:
         self.path = pathlib.Path(path)
-        self._lock: files.Lock | None = None
+        self._lock: locks.Lock | None = None
         try:
             self._open(alone)
             if not holds(self.path, config, flags_file):
@@ -63,7 +63,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()
             if alone:
-                self._lock = files.Lock(self.path / _LOCK_FILE)
+                self._lock = locks.Lock(self.path / _LOCK_FILE)
         except OSError as error:
             raise ValueError(f"cannot write to {self.path}: {error.strerror or error}.") from error
         files.sweep(self.path)

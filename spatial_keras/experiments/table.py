@@ -20,7 +20,7 @@ from spatial_keras.experiments.interruption import DivergedError
 from spatial_keras.results import folders, variants
 from spatial_keras.results.run_results import Results
 from spatial_keras.results.table import Row, Table, in_words
-from spatial_keras.support import compat, files
+from spatial_keras.support import compat, files, locks
 
 
 def forget_models() -> None:
@@ -84,7 +84,7 @@ class TableRuns:
             run = train.prepare(config, self.images)
         except ValueError as error:  # what is wrong with all runs was found before the first
             say(f"left out: {error}")
-            return None if isinstance(error, files.BusyError) else "damaged"
+            return None if isinstance(error, locks.BusyError) else "damaged"
         for line in (*run.notes, *run.state()):
             say(line)
         try:

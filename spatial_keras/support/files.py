@@ -1,4 +1,4 @@
-"""Files written whole or not at all, folders of one process at a time, failures in one line."""
+"""Files written whole or not at all, and read with failures in one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import filelock
 import numpy as np
 
 _REASONS = (
@@ -36,10 +35,6 @@ class ReadError(OSError, ValueError):
     """A file of a user's cannot be read; the message is one line that names it and says why."""
 
 
-class BusyError(ValueError):
-    """Another process is at work."""
-
-
 def write(path: pathlib.Path, write_to: Callable[[pathlib.Path], Any]) -> None:
     """Has `write_to(temporary)` write a file, then gives it its name.
 
@@ -51,7 +46,7 @@ def write(path: pathlib.Path, write_to: Callable[[pathlib.Path], Any]) -> None:
       WriteError: it cannot be written, for example as the disk is full; nothing is left of it.
     """
     # Several processes, on several machines, may write the same file at once.
-    temporary = path.with_name(f".partial-{os.getpid()}@{_node()}-{path.name}")
+    temporary = path.with_name(f".partial-{os.getpid()}@{node()}-{path.name}")
     with failures_named(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -216,13 +211,14 @@ def check_folder(name: str, folder: pathlib.Path) -> None:
 def sweep(folder: pathlib.Path) -> None:
     """Removes what killed processes of this machine left half written in a folder."""
     for file in folder.glob(".partial-*"):
-        found = re.match(rf"\.partial-(\d+)@{re.escape(_node())}-", file.name)
+        found = re.match(rf"\.partial-(\d+)@{re.escape(node())}-", file.name)
         if found and file.is_file() and not _is_alive(int(found[1])):
             with contextlib.suppress(OSError):
                 file.unlink()
 
 
-def _node() -> str:
+def node() -> str:
+    """Returns the name of this machine."""
     return platform.node().split(".")[0] or "localhost"
 
 
@@ -236,51 +232,6 @@ def _is_alive(process: int) -> bool:
     except (PermissionError, OverflowError):
         return True
     return True
-
-
-class Lock:
-    """A file that one process at a time holds; the system frees it when the process ends.
-
-    On Linux it is `flock`, which is taken to the server of a network folder, too.
-
-    Args:
-      path: the file, which is there as long as it is held.
-
-    Raises:
-      BusyError: another process holds it.
-      ReadError: something else is in its place.
-    """
-
-    def __init__(self, path: pathlib.Path) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            regular(path)  # a link would be written through
-        self._path, self._lock = path, filelock.FileLock(path, timeout=0)
-        holder = _text(path)  # before the file is emptied
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            _note(path, holder)
-            busy = f"{holder or 'another process'} is at work on {path.parent}."
-            raise BusyError(busy) from None
-        _note(path, f"process {os.getpid()} on {_node()}")
-
-    def release(self) -> None:
-        """Lets others hold it."""
-        if self._lock.is_locked:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
-            self._lock.release()
-
-
-def _text(path: pathlib.Path) -> str:
-    with contextlib.suppress(OSError):
-        return path.read_text(errors="replace")
-    return ""
-
-
-def _note(path: pathlib.Path, text: str) -> None:
-    with contextlib.suppress(OSError):  # on a full disk it is held without a name
-        path.write_text(text)
 
 
 @contextlib.contextmanager

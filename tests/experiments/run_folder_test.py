@@ -15,7 +15,7 @@ from spatial_keras.experiments.run_folder import (
 )
 from spatial_keras.results import folders
 from spatial_keras.results.folders import FLAGS_FILE
-from spatial_keras.support import files
+from spatial_keras.support import files, locks
 from tests.made_results import results
 
 CONFIG = RunConfig(
@@ -118,7 +118,7 @@ def test_damaged_results_are_kept_when_there_are_others(tmp_path):
 
 def test_a_second_process_is_refused_until_the_first_closes(tmp_path):
     first = RunFolder(tmp_path, CONFIG)
-    with pytest.raises(files.BusyError, match=f"process {os.getpid()} on .* is at work on"):
+    with pytest.raises(locks.BusyError, match=f"process {os.getpid()} on .* is at work on"):
         RunFolder(tmp_path, CONFIG)
     RunFolder(tmp_path, CONFIG, alone=False)
     first.close()
@@ -166,7 +166,7 @@ def test_flags_that_no_run_keeps_are_refused(tmp_path, line):
 def test_what_killed_processes_left_is_removed(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()
-    for name in (f"{dead.pid}@{files._node()}-a.png", "1-b", "9@far-c"):
+    for name in (f"{dead.pid}@{files.node()}-a.png", "1-b", "9@far-c"):
         (tmp_path / f".partial-{name}").write_text("half")
     (tmp_path / ".partial-evaluation").mkdir()
     RunFolder(tmp_path, CONFIG).close()

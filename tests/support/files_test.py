@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -57,43 +55,6 @@ def test_a_full_disk_leaves_nothing_and_is_named(tmp_path, error):
     assert str(found.value) == f"cannot write {tmp_path / 'a.txt'}: No space left on device."
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "whole"
-
-
-HOLDS = """
-import pathlib, sys, time
-from spatial_keras.support import files
-lock = files.Lock(pathlib.Path(sys.argv[1]))
-print("held", flush=True)
-time.sleep(60)
-"""
-
-
-def test_a_killed_process_does_not_leave_a_lock_locked(tmp_path):
-    path = tmp_path / ".lock"
-    # What loads TensorFlow is replaced, as it takes seconds.
-    source = HOLDS.replace("from spatial_keras.support import files", FILES_ALONE)
-    command = [sys.executable, "-c", source, str(path), files.__file__]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "held\n"
-        with pytest.raises(files.BusyError, match=f"process {process.pid} on .* is at work on"):
-            files.Lock(path)
-        process.kill()
-    lock = files.Lock(path)
-    with pytest.raises(files.BusyError):
-        files.Lock(path)
-    with pytest.raises(files.BusyError, match=f"process {os.getpid()} on"):
-        files.Lock(path)
-    lock.release()
-    lock.release()
-    assert not path.exists()
-
-
-FILES_ALONE = """
-import importlib.util
-specification = importlib.util.spec_from_file_location("files", sys.argv[2])
-files = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(files)
-"""
 
 
 def test_what_fails_leaves_the_file_as_it_was(tmp_path):
@@ -158,14 +119,6 @@ def test_a_file_of_more_bytes_than_allowed_is_refused(tmp_path):
     assert files.read_arrays(tmp_path / "a.npz", 70_000)["a"].size == 1 << 16
     with pytest.raises(files.ReadError, match="holds 65,664 bytes, 60,000 are allowed"):
         files.read_arrays(tmp_path / "a.npz", 60_000)
-
-
-def test_a_lock_does_not_write_through_a_link(tmp_path):
-    (tmp_path / "precious").write_text("precious")
-    (tmp_path / ".lock").symlink_to(tmp_path / "precious")
-    with pytest.raises(OSError):
-        files.Lock(tmp_path / ".lock")
-    assert (tmp_path / "precious").read_text() == "precious"
 
 
 def test_names_are_such_as_can_be_shown():

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 import spatial_keras
 from spatial_keras import TransformationSet, commands, models
-from spatial_keras.geometry import axes, camera
+from spatial_keras.geometry import axes, camera, discrete
 from spatial_keras.models import coordinates, pose
 from spatial_keras.models.group_conv import GroupConv2D
 from spatial_keras.training import defenses, losses
@@ -296,7 +296,7 @@ def test_the_import_leaves_what_draws_tunes_and_fetches_alone():
 
 EXAMPLES = {
     "CyclicPadding": lambda: pose.CyclicPadding(2),
-    "Flip": lambda: camera.Flip(1),
+    "Flip": lambda: discrete.Flip(1),
     "GradientSearch": lambda: spatial_keras.GradientSearch(
         2, EXAMPLES["TransformationSet"](), EXAMPLES["SpatialWarp"](), (0.5, 1, 2), "zero", 3
     ),
@@ -310,7 +310,7 @@ EXAMPLES = {
     "LogitInvariance": lambda: spatial_keras.LogitInvariance("none", "distance"),
     "Objective": lambda: spatial_keras.Objective("far", losses.squared_distance, "natural"),
     "Pitch": lambda: camera.Pitch(15.0, 90.0),
-    "QuarterTurns": lambda: camera.QuarterTurns(3),
+    "QuarterTurns": lambda: discrete.QuarterTurns(3),
     "RobustModel": lambda: defenses.get("wo3_kl_nat").build(
         models.get("resnet8", num_classes=4, width=0.25), weight_decay=0.5, seed=6, xla=True
     ),

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spatial_keras.geometry import camera
+from spatial_keras.geometry import camera, discrete
 from spatial_keras.geometry.axes import Axis, Rotation, ShiftX, ShiftY, deserialize, serialize
 from spatial_keras.support import tables, validation
 
@@ -91,8 +91,8 @@ class TransformationSet:
             camera.ShearX(self.max_shear_x),
             camera.ShearY(self.max_shear_y),
             *self._tilts,
-            camera.QuarterTurns(3 if self.quarter_turns else 0),
-            camera.Flip(1 if self.flip else 0),
+            discrete.QuarterTurns(3 if self.quarter_turns else 0),
+            discrete.Flip(1 if self.flip else 0),
         )
         return (*paper, *(axis for axis in further if axis.moves), *self.own_axes)
 

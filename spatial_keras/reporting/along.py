@@ -13,7 +13,7 @@ from spatial_keras import evaluation
 from spatial_keras.configuration.plot_config import IMAGES
 from spatial_keras.experiments import building, evaluate, image_sets
 from spatial_keras.geometry.axes import Axis
-from spatial_keras.geometry.camera import DiscreteAxis
+from spatial_keras.geometry.discrete import DiscreteAxis
 from spatial_keras.support import validation
 
 # Points along an axis that is alone, and along each of two; of discrete ones all values.

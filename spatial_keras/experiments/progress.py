@@ -87,8 +87,7 @@ class PassBar:
         if standing is not None:
             self._bar.set_postfix(survived=standing, refresh=False)
         self._bar.update(passes - self._bar.n)
-        span = self._estimate.of(passes, open_passes)
-        if span and self._is_shown:
+        if self._is_shown and (span := self._estimate.of(passes, open_passes)):
             line = f"{self._description}: {open_passes:,} passes more at most, about {span}."
             self._bar.write(line, file=sys.stderr)
 
@@ -128,8 +127,8 @@ class ProgressBar(StepCallback):
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update(steps)
         left = self._steps - self._bar.n
-        span = self._estimate.of(self._bar.n, left)
-        if span and self._is_shown:
+        # A bar that is hidden does not count.
+        if self._is_shown and (span := self._estimate.of(self._bar.n, left)):
             self._bar.write(f"About {span} for the other {left:,} steps.", file=sys.stderr)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

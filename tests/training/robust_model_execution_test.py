@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from spatial_keras import Objective, RobustModel, SpatialWarp, TransformationSet, WorstOfK
 from spatial_keras.experiments import distribution
-from tests import fit_cases
 from tests import search_oracles as oracles
 from tests.keras_state import optimizer_values, steps_taken
 from tests.robust_models import (
@@ -356,27 +355,3 @@ def test_replicas_draw_for_themselves(strategy):
     first, second = (batch for batch, _ in seen)
     assert len(first) == len(second) == 1
     assert np.any(abs(first - second) > 1)
-
-
-@pytest.mark.parametrize("search", [False, True])
-def test_a_replica_without_images_adds_nothing(strategy, search):
-    """Nine images in batches of eight: of the last one, one device gets none."""
-    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    models = []
-    for robust in (False, True):
-        with strategy.scope():
-            model = fit_cases.network()
-            if robust:
-                options = {"search": WorstOfK(2, POINT), "cross_entropy": "worst"}
-                options = options if search else {"cross_entropy": "natural"}
-                model = RobustModel(model, **options)
-            model.compile(tf.keras.optimizers.SGD(0.1), loss, jit_compile=False)
-        models.append(model)
-    logs = [
-        model.fit(fit_cases.X[:9], fit_cases.Y[:9], batch_size=8, shuffle=False, verbose=0).history
-        for model in models
-    ]
-    np.testing.assert_allclose(logs[1]["loss"], logs[0]["loss"], rtol=1e-5)
-    plain, robust = models[0], models[1].classifier
-    for one, other in zip(plain.get_weights(), robust.get_weights()):
-        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
